@@ -1,0 +1,208 @@
+//! Small parts that every model needs to read a request and to write an answer.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http::header;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use crate::model::{Request, Response};
+
+/// An answer with `body` as compact JSON.
+pub fn json(status: u16, body: &Value) -> Response {
+    raw(status, "application/json", body.to_string())
+}
+
+/// An answer with `body` as JSON whose whitespace is as odd as JSON allows, drawn from `rng`.
+pub fn json_spaced(status: u16, body: &Value, rng: &mut fastrand::Rng) -> Response {
+    let mut text = String::with_capacity(512);
+    write_spaced(&mut text, body, rng);
+    raw(status, "application/json", text)
+}
+
+/// An answer without a body.
+pub fn empty(status: u16) -> Response {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status_code(status);
+    response
+}
+
+/// An answer with any body.
+pub fn raw(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status_code(status);
+    let value = header::HeaderValue::from_static(content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, value);
+    response
+}
+
+/// The same answer with one more header; a value that is no header value is left out.
+pub fn with_header(mut response: Response, name: header::HeaderName, value: &str) -> Response {
+    if let Ok(value) = header::HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+/// The path's segments, each percent-decoded; `None` when one is not UTF-8 after decoding.
+///
+/// Splits before decoding, so that an encoded slash stays inside its segment. A trailing slash is an empty segment.
+pub fn segments(request: &Request) -> Option<Vec<String>> {
+    let path = request.uri().path();
+    path.strip_prefix('/')
+        .unwrap_or(path)
+        .split('/')
+        .map(|segment| percent_decode_str(segment).decode_utf8().ok().map(std::borrow::Cow::into_owned))
+        .collect()
+}
+
+/// The query as decoded pairs; of a repeated name the first stays.
+pub fn query(request: &Request) -> BTreeMap<String, String> {
+    pairs(request.uri().query().unwrap_or_default().as_bytes())
+}
+
+/// User and password of an HTTP Basic header, as sent: not percent-decoded.
+pub fn basic(request: &Request) -> Option<(String, String)> {
+    let encoded = credentials(request, "basic")?;
+    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+/// The token of a Bearer header.
+pub fn bearer(request: &Request) -> Option<&str> {
+    credentials(request, "bearer")
+}
+
+/// What follows `scheme`, in any case, in the `Authorization` header.
+pub fn credentials<'a>(request: &'a Request, scheme: &str) -> Option<&'a str> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (given, rest) = value.trim().split_once(' ')?;
+    let rest = rest.trim();
+    (given.eq_ignore_ascii_case(scheme) && !rest.is_empty()).then_some(rest)
+}
+
+/// A header's value as text.
+pub fn header<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+/// The body read as a form, whatever its content type says; of a repeated name the first stays.
+pub fn form(request: &Request) -> BTreeMap<String, String> {
+    pairs(request.body())
+}
+
+/// The body read as JSON, whatever its content type says; an empty or blank body is `None`.
+///
+/// # Errors
+/// When the body is not JSON.
+pub fn body_json(request: &Request) -> Result<Option<Value>, serde_json::Error> {
+    if request.body().iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    serde_json::from_slice(request.body()).map(Some)
+}
+
+/// Whether the `Content-Type` is `essence`, whatever its parameters.
+pub fn has_content_type(request: &Request, essence: &str) -> bool {
+    header(request, "content-type")
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|value| value.trim().eq_ignore_ascii_case(essence))
+}
+
+fn pairs(bytes: &[u8]) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for (name, value) in url::form_urlencoded::parse(bytes) {
+        found.entry(name.into_owned()).or_insert_with(|| value.into_owned());
+    }
+    found
+}
+
+fn status_code(status: u16) -> http::StatusCode {
+    http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn write_spaced(text: &mut String, value: &Value, rng: &mut fastrand::Rng) {
+    match value {
+        Value::Object(fields) => {
+            text.push('{');
+            let mut fields: Vec<_> = fields.iter().collect();
+            rng.shuffle(&mut fields);
+            for (at, (name, value)) in fields.into_iter().enumerate() {
+                separate(text, at, rng);
+                text.push_str(&Value::from(name.as_str()).to_string());
+                space(text, rng);
+                text.push(':');
+                space(text, rng);
+                write_spaced(text, value, rng);
+            }
+            space(text, rng);
+            text.push('}');
+        }
+        Value::Array(items) => {
+            text.push('[');
+            for (at, item) in items.iter().enumerate() {
+                separate(text, at, rng);
+                write_spaced(text, item, rng);
+            }
+            space(text, rng);
+            text.push(']');
+        }
+        leaf => text.push_str(&leaf.to_string()),
+    }
+}
+
+fn separate(text: &mut String, at: usize, rng: &mut fastrand::Rng) {
+    if 0 < at {
+        text.push(',');
+    }
+    space(text, rng);
+}
+
+fn space(text: &mut String, rng: &mut fastrand::Rng) {
+    text.push_str(["", "", " ", "\n  ", "\t", "\r\n"][rng.usize(..6)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(path: &str, authorization: &str) -> Request {
+        http::Request::builder()
+            .uri(path)
+            .header("authorization", authorization)
+            .body(Bytes::new())
+            .expect("a request")
+    }
+
+    #[test]
+    fn an_encoded_slash_stays_inside_its_segment() {
+        let request = request("/v1/a%2Fb/m2m%2Dclient?x=1", "");
+        assert_eq!(segments(&request).expect("UTF-8"), ["v1", "a/b", "m2m-client"]);
+    }
+
+    #[test]
+    fn a_scheme_is_read_in_any_case_and_nothing_else_is() {
+        let request = request("/", "bAsIc dTpwOnE=");
+        assert_eq!(basic(&request), Some(("u".to_owned(), "p:q".to_owned())));
+        assert_eq!(bearer(&request), None);
+    }
+
+    #[test]
+    fn odd_whitespace_and_order_change_nothing_that_is_read() {
+        let body = json!({"a": [1, {"b": null}], "c d": "x\"y", "e": {}});
+        let mut texts = std::collections::BTreeSet::new();
+        for seed in 0..8 {
+            let response = json_spaced(200, &body, &mut fastrand::Rng::with_seed(seed));
+            let read: Value = serde_json::from_slice(response.body()).expect("JSON");
+            assert_eq!(read, body);
+            texts.insert(response.into_body());
+        }
+        assert!(1 < texts.len());
+    }
+}

@@ -1,0 +1,1 @@
+//! Hopae Connect.
