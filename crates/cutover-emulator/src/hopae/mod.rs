@@ -1,1 +1,197 @@
-//! Hopae Connect.
+//! Hopae Connect: immediate replacement of the one client secret, with replay by idempotency key.
+//!
+//! Answers the Workspace API and the one route of the App API that takes client credentials, under `/connect/v1`.
+
+mod apps;
+pub(crate) mod behaviours;
+mod idempotency;
+mod refusal;
+mod route;
+mod seed;
+mod settings;
+mod state;
+mod wire;
+
+use std::fmt;
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
+use crate::{answer, secret};
+
+pub use seed::{HopaeSeed, HopaeTarget, OtherWorkspace};
+
+use apps::Outcome;
+use idempotency::Replays;
+use refusal::Refusal;
+use route::Route;
+use settings::{ReplayHeader, Settings, StoreErrors};
+use state::{WorkspaceId, Workspaces};
+
+/// When the seeded apps were made, in epoch seconds: 2026-01-01T00:00:00Z.
+const SEEDED_AT: i64 = 1_767_225_600;
+
+/// Hopae as a state machine.
+pub struct Hopae {
+    settings: Settings,
+    workspaces: Workspaces,
+    replays: Replays,
+    rng: fastrand::Rng,
+}
+
+/// One request on a workspace route, past authentication.
+struct Call<'a> {
+    now: Timestamp,
+    workspace: WorkspaceId,
+    request: &'a Request,
+    request_id: String,
+}
+
+impl Hopae {
+    /// A vendor with one workspace of `targets` apps (0 for the default set of one) and a second, foreign workspace.
+    pub fn seeded(seed: u64, targets: usize) -> (Self, HopaeSeed) {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut workspaces = Workspaces::new(rng.u64(..));
+        let settings = Settings::default();
+        let now = Timestamp::from_second(SEEDED_AT).unwrap_or_default();
+        let (ours, api_key) = workspaces.open(&mut rng);
+        let (theirs, their_key) = workspaces.open(&mut rng);
+        let targets = (0..targets.max(1))
+            .map(|at| {
+                let name = format!("App {at}");
+                let (app, client_secret) = workspaces.create(now, ours, &name, settings.secret_format, &mut rng);
+                HopaeTarget { kind: "app", client_id: app.client_id, client_secret }
+            })
+            .collect();
+        let (app, client_secret) = workspaces.create(now, theirs, "Foreign", settings.secret_format, &mut rng);
+        let other_workspace = OtherWorkspace { api_key: their_key, client_id: app.client_id, client_secret };
+        let hopae = Self { settings, workspaces, replays: Replays::default(), rng };
+        (hopae, HopaeSeed { api_key, targets, other_workspace })
+    }
+
+    fn workspace_route(&mut self, now: Timestamp, route: &Route, request: &Request) -> Response {
+        let request_id = secret::uuid(&mut self.rng);
+        let Some(workspace) = answer::bearer(request).and_then(|key| self.workspaces.of_key(key)) else {
+            return Refusal::unauthenticated().into_response(&request_id);
+        };
+        let call = Call { now, workspace, request, request_id };
+        match self.dispatch(&call, route) {
+            Ok(response) => response,
+            Err(refusal) => refusal.into_response(&call.request_id),
+        }
+    }
+
+    fn dispatch(&mut self, call: &Call<'_>, route: &Route) -> Outcome {
+        match route {
+            Route::Create => self.once(call, Self::create),
+            Route::BatchCreate => self.batch_create(call),
+            Route::List => self.list(call),
+            Route::Get(id) => self.get(call, id),
+            Route::Update(id) => self.update(call, id),
+            Route::Delete(id) => self.delete(call, id),
+            Route::Rotate(id) => self.once(call, |hopae, call| hopae.rotate(call, id)),
+            Route::RedirectUris(id) => self.redirect_uris(call, id),
+            Route::SetRedirectUris(id) => self.set_redirect_uris(call, id),
+            Route::Webhook(id) => self.webhook(call, id),
+            Route::SetWebhook(id) => self.set_webhook(call, id),
+            Route::RotateWebhook(id) => self.once(call, |hopae, call| hopae.rotate_webhook(call, id)),
+            Route::Providers => Err(Refusal::not_found()),
+        }
+    }
+
+    fn app_route(&mut self, now: Timestamp, request: &Request) -> Response {
+        let known = answer::basic(request).is_some_and(|(id, secret)| self.workspaces.accepts(&id, &secret));
+        if known { self.answer(200, &wire::providers()) } else { refusal::app_unauthenticated(now, "/providers") }
+    }
+
+    /// A success, spaced and ordered as JSON allows: nothing may depend on that.
+    fn answer(&mut self, status: u16, body: &Value) -> Response {
+        answer::json_spaced(status, body, &mut self.rng)
+    }
+
+    fn replayed(&self, response: Response) -> Response {
+        match self.settings.replay_header {
+            ReplayHeader::On => idempotency::marked(response),
+            ReplayHeader::Off => response,
+        }
+    }
+
+    fn stores_errors(&self) -> bool {
+        self.settings.store_errors == StoreErrors::Yes
+    }
+}
+
+impl Model for Hopae {
+    fn vendor(&self) -> &'static str {
+        "hopae"
+    }
+
+    fn operation(&self, request: &Request) -> Option<&'static str> {
+        Route::of(request).map(|route| route.operation())
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        route::OPERATIONS
+    }
+
+    fn handle(&mut self, now: Timestamp, request: &Request) -> Response {
+        match Route::of(request) {
+            None => Refusal::not_found().into_response(&secret::uuid(&mut self.rng)),
+            Some(Route::Providers) => self.app_route(now, request),
+            Some(route) => self.workspace_route(now, &route, request),
+        }
+    }
+
+    fn overloaded(&self, retry_after: Option<Duration>) -> Response {
+        let response = Refusal::overloaded().into_response(&self.next_request_id());
+        match retry_after {
+            None => response,
+            Some(wait) => answer::with_header(response, RETRY_AFTER, &wait.as_secs().to_string()),
+        }
+    }
+
+    fn broken(&self) -> Response {
+        Refusal::broken().into_response(&self.next_request_id())
+    }
+
+    fn switches(&self) -> &'static [Switch] {
+        settings::SWITCHES
+    }
+
+    fn behaviour(&self, name: &str) -> Option<String> {
+        self.settings.value(name).map(str::to_owned)
+    }
+
+    fn set_behaviour(&mut self, name: &str, value: &str) -> Result<(), UnknownBehaviour> {
+        if self.settings.set(name, value) {
+            Ok(())
+        } else {
+            Err(UnknownBehaviour::new(self.vendor(), name, value, settings::SWITCHES))
+        }
+    }
+}
+
+impl Hopae {
+    /// The id that the next request would get; an answer given in its place changes nothing.
+    fn next_request_id(&self) -> String {
+        secret::uuid(&mut self.rng.clone())
+    }
+}
+
+impl fmt::Debug for Hopae {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hopae")
+            .field("workspaces", &self.workspaces)
+            .field("replays", &self.replays.len())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A time as Hopae writes it.
+fn millis(time: Timestamp) -> String {
+    format!("{time:.3}")
+}

@@ -1,0 +1,91 @@
+//! The two envelopes in which Hopae says no.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::answer;
+use crate::model::Response;
+
+/// Why a request on a workspace route is refused.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) code: &'static str,
+    pub(super) message: &'static str,
+    pub(super) details: Option<Value>,
+}
+
+impl Refusal {
+    fn new(status: u16, code: &'static str, message: &'static str) -> Self {
+        Self { status, code, message, details: None }
+    }
+
+    pub(super) fn unauthenticated() -> Self {
+        Self::new(401, "AUTH_INVALID_CREDENTIALS", "The workspace API key is missing or not valid.")
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::new(404, "RESOURCE_NOT_FOUND", "There is no such resource in this workspace.")
+    }
+
+    pub(super) fn missing(parameter: &str) -> Self {
+        let refusal = Self::new(400, "VALIDATION_MISSING_PARAMETER", "A required parameter is missing.");
+        Self { details: Some(json!({"parameter": parameter})), ..refusal }
+    }
+
+    /// A parameter with a value that is not repeated in the answer: it may be a secret.
+    pub(super) fn invalid(parameter: &str) -> Self {
+        let refusal = Self::new(400, "VALIDATION_INVALID_PARAMETER", "A parameter has a value that is not allowed.");
+        Self { details: Some(json!({"parameter": parameter})), ..refusal }
+    }
+
+    pub(super) fn key_conflict() -> Self {
+        Self::new(409, "IDEMPOTENCY_KEY_CONFLICT", "The idempotency key belongs to another request.")
+    }
+
+    pub(super) fn in_progress() -> Self {
+        Self::new(409, "IDEMPOTENCY_REQUEST_IN_PROGRESS", "The first request with this key has not finished.")
+    }
+
+    /// A placeholder of ours: the vendor's pages name no code for 429.
+    pub(super) fn overloaded() -> Self {
+        Self::new(429, "RATE_LIMIT_EXCEEDED", "Too many requests.")
+    }
+
+    pub(super) fn broken() -> Self {
+        Self::new(500, "SYSTEM_INTERNAL_ERROR", "Something went wrong.")
+    }
+
+    /// The inner object, which batch results carry on its own.
+    pub(super) fn error(&self) -> Value {
+        let mut error = json!({"code": self.code, "message": self.message});
+        if let Some(details) = &self.details {
+            error["details"] = details.clone();
+        }
+        error
+    }
+
+    /// The answer on a workspace route.
+    pub(super) fn into_response(self, request_id: &str) -> Response {
+        answer::json(self.status, &json!({"error": self.error(), "request_id": request_id}))
+    }
+}
+
+/// The answer of an App API route to credentials it does not accept.
+pub(super) fn app_unauthenticated(now: Timestamp, instance: &str) -> Response {
+    problem(now, 401, "AUTH_INVALID_CREDENTIALS", "The client credentials are not valid.", instance)
+}
+
+fn problem(now: Timestamp, status: u16, code: &str, detail: &str, instance: &str) -> Response {
+    let doc_url = format!("https://docs.hopae.com/api-reference/error-codes#{}", code.to_ascii_lowercase());
+    let body = json!({
+        "title": code,
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        "timestamp": super::millis(now),
+        "context": {},
+        "doc_url": doc_url,
+    });
+    answer::json(status, &body)
+}
