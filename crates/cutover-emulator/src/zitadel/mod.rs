@@ -1,1 +1,172 @@
-//! Zitadel.
+//! Zitadel: immediate replacement of the one secret of an app or a machine user, without replay.
+//!
+//! Answers Management v1 (REST), the v2 application and user services (Connect JSON), and the OAuth endpoints by which
+//! a secret is verified. The former read the event log; the latter read projections, which may be behind.
+
+mod access;
+mod assertion;
+mod machine;
+mod management;
+mod oauth;
+mod projected;
+mod refusal;
+mod route;
+mod seed;
+mod services;
+mod settings;
+mod state;
+mod wire;
+
+use std::fmt;
+use std::time::Duration;
+
+use http::header::RETRY_AFTER;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::answer;
+use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
+
+pub use seed::{AppTarget, ClientCredentials, KeyFile, MachineUserTarget, Others, ZitadelSeed, ZitadelTarget};
+
+use management::Outcome;
+use refusal::{Code, Refusal, Surface};
+use route::{Found, Route};
+use settings::{OverloadedBody, PROJECTION_LAG, Settings};
+use state::World;
+
+/// Zitadel as a state machine.
+pub struct Zitadel {
+    settings: Settings,
+    world: World,
+    rng: fastrand::Rng,
+}
+
+/// One API request, past authentication.
+struct Call<'a> {
+    now: Timestamp,
+    request: &'a Request,
+    body: Map<String, Value>,
+    user: String,
+    org: String,
+}
+
+impl Zitadel {
+    /// An instance with two organisations and `targets` credentials in the first: API apps, OIDC apps and machine users
+    /// in turn, 0 for one of each.
+    pub fn seeded(seed: u64, targets: usize) -> (Self, ZitadelSeed) {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let (world, seed) = seed::world(&mut rng, targets);
+        (Self { settings: Settings::default(), world, rng }, seed)
+    }
+
+    /// The order of these steps is the vendor's: body, token, organisation, then what the call itself checks.
+    fn api_call(&mut self, now: Timestamp, route: &Route, request: &Request) -> Outcome {
+        let body = wire::object(request)?;
+        let (user, org) = access::caller(&self.world, now, request)?;
+        let call = Call { now, request, body, user, org };
+        match route {
+            Route::App(project, route) => self.app_call(&call, project, route),
+            Route::User(route) => self.user_call(&call, route),
+            Route::Application(route) => self.application_call(&call, *route),
+            Route::UserSecret(_, id, route) => self.secret_call(&call, id.as_deref(), *route),
+            Route::Oauth(_) => Err(Refusal::plain(Code::NotFound, "Not Found")),
+        }
+    }
+
+    /// A success, spaced and ordered as JSON allows: the vendor's own spacing differs from build to build.
+    fn answer(&mut self, body: &Value) -> Response {
+        answer::json_spaced(200, body, &mut self.rng)
+    }
+}
+
+impl Model for Zitadel {
+    fn vendor(&self) -> &'static str {
+        "zitadel"
+    }
+
+    fn operation(&self, request: &Request) -> Option<&'static str> {
+        match Route::of(request, &self.settings) {
+            Found::Route(route) => Some(route.operation()),
+            Found::WrongMethod | Found::Nothing => None,
+        }
+    }
+
+    fn operations(&self) -> &'static [&'static str] {
+        route::OPERATIONS
+    }
+
+    fn handle(&mut self, now: Timestamp, request: &Request) -> Response {
+        let refused = |refusal: Refusal, surface, settings: &Settings| refusal.into_response(surface, settings);
+        let route = match Route::of(request, &self.settings) {
+            Found::Route(route) => route,
+            Found::WrongMethod => {
+                return refused(
+                    Refusal::plain(Code::Unimplemented, "Method Not Allowed"),
+                    Surface::Gateway,
+                    &self.settings,
+                );
+            }
+            Found::Nothing => {
+                return refused(Refusal::plain(Code::NotFound, "Not Found"), Surface::Gateway, &self.settings);
+            }
+        };
+        if let Route::Oauth(call) = route {
+            return self.oauth_call(now, request, call);
+        }
+        if route.surface() == Surface::Connect && !answer::has_content_type(request, "application/json") {
+            return answer::empty(415);
+        }
+        match self.api_call(now, &route, request) {
+            Ok(body) => self.answer(&body),
+            Err(refusal) => refused(refusal, route.surface(), &self.settings),
+        }
+    }
+
+    fn overloaded(&self, retry_after: Option<Duration>) -> Response {
+        let response = match self.settings.overloaded_body {
+            OverloadedBody::Json => Refusal::new(Code::ResourceExhausted, "QUOTA-vjAy8", "Quota.Access.Exhausted")
+                .into_response(Surface::Gateway, &self.settings),
+            OverloadedBody::Text => {
+                answer::raw(429, "text/plain; charset=utf-8", "Your ZITADEL instance is blocked.")
+            }
+        };
+        match retry_after {
+            None => response,
+            Some(wait) => answer::with_header(response, RETRY_AFTER, &wait.as_secs().to_string()),
+        }
+    }
+
+    fn broken(&self) -> Response {
+        Refusal::plain(Code::Internal, "An internal error occurred").into_response(Surface::Gateway, &self.settings)
+    }
+
+    fn switches(&self) -> &'static [Switch] {
+        settings::ALL
+    }
+
+    fn behaviour(&self, name: &str) -> Option<String> {
+        if name == PROJECTION_LAG {
+            return Some(settings::lag_text(self.world.lag()));
+        }
+        self.settings.value(name).map(str::to_owned)
+    }
+
+    fn set_behaviour(&mut self, name: &str, value: &str) -> Result<(), UnknownBehaviour> {
+        let known = if name == PROJECTION_LAG {
+            settings::lag(value).map(|lag| self.world.set_lag(lag)).is_some()
+        } else {
+            self.settings.set(name, value)
+        };
+        if known { Ok(()) } else { Err(UnknownBehaviour::new(self.vendor(), name, value, settings::ALL)) }
+    }
+}
+
+impl fmt::Debug for Zitadel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Zitadel")
+            .field("world", &self.world)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,118 @@
+//! Who is calling, for which organisation, and what they may do there.
+
+use jiff::Timestamp;
+
+use super::refusal::{Code, Refusal};
+use super::state::World;
+use crate::answer;
+use crate::model::Request;
+
+/// The header that chooses an organisation.
+pub(super) const ORG_HEADER: &str = "x-zitadel-orgid";
+
+/// What a role may allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permission {
+    AppRead,
+    AppWrite,
+    AppDelete,
+    UserWrite,
+}
+
+/// A role, where it holds for a part of an organisation only: with that part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    IamOwner,
+    OrgOwner,
+    OrgOwnerViewer,
+    ProjectOwner(String),
+}
+
+/// A role that a user has in one organisation, or in all of them.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub(super) user: String,
+    pub(super) org: Option<String>,
+    pub(super) role: Role,
+}
+
+/// The ids with which a missing permission is refused: API layer and command layer have their own.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Layer {
+    Api,
+    Command,
+}
+
+impl Role {
+    fn allows(&self, permission: Permission) -> bool {
+        match (self, permission) {
+            (Self::IamOwner, _) => true,
+            (Self::OrgOwner, permission) => permission != Permission::AppDelete,
+            (Self::OrgOwnerViewer, permission) => permission == Permission::AppRead,
+            (Self::ProjectOwner(_), permission) => permission != Permission::UserWrite,
+        }
+    }
+}
+
+impl Layer {
+    fn none(self) -> &'static str {
+        match self {
+            Self::Api => "AUTH-5mWD2",
+            Self::Command => "AUTH-AWfge",
+        }
+    }
+
+    fn elsewhere(self) -> &'static str {
+        match self {
+            Self::Api => "AUTH-3jknH",
+            Self::Command => "AUTH-Swrgg2",
+        }
+    }
+}
+
+/// The user whose token `request` carries, and the organisation it is about.
+pub(super) fn caller(world: &World, now: Timestamp, request: &Request) -> Result<(String, String), Refusal> {
+    let Some(header) = request.headers().get(http::header::AUTHORIZATION) else {
+        return Err(Refusal::plain(Code::Unauthenticated, "auth header missing"));
+    };
+    // This exact case, unlike everywhere else in HTTP.
+    let token = header.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+    let token = token.filter(|token| !token.is_empty());
+    let token = token.ok_or_else(|| Refusal::new(Code::Unauthenticated, "AUTH-toLo1", "invalid auth header"))?;
+    let user = world
+        .token(token, now)
+        .filter(|token| token.for_api)
+        .map(|token| token.user.clone())
+        .ok_or_else(|| Refusal::new(Code::Unauthenticated, "AUTH-7fs1e", "Errors.Token.Invalid"))?;
+    let own = world.user(&user).map(|user| user.org.clone()).unwrap_or_default();
+    let org = answer::header(request, ORG_HEADER).map(str::trim).filter(|org| !org.is_empty());
+    let org = org.map_or(own, str::to_owned);
+    if !world.has_org(&org) {
+        return Err(Refusal::new(Code::PermissionDenied, "AUTH-Bs7Ds", "Organisation doesn't exist"));
+    }
+    Ok((user, org))
+}
+
+/// Whether `user` has `permission` in `org`; one held for a project only counts for that project.
+pub(super) fn check(
+    world: &World,
+    user: &str,
+    org: &str,
+    project: Option<&str>,
+    permission: Permission,
+    layer: Layer,
+) -> Result<(), Refusal> {
+    let roles: Vec<&Role> = world.roles(user, org).collect();
+    if roles.is_empty() {
+        return Err(Refusal::new(Code::NotFound, "AUTHZ-cdgFk", "membership not found"));
+    }
+    let mut elsewhere = false;
+    for role in roles.into_iter().filter(|role| role.allows(permission)) {
+        match role {
+            Role::ProjectOwner(held) if Some(held.as_str()) != project => elsewhere = true,
+            _ => return Ok(()),
+        }
+    }
+    let id = if elsewhere { layer.elsewhere() } else { layer.none() };
+    Err(Refusal::new(Code::PermissionDenied, id, "No matching permissions found"))
+}

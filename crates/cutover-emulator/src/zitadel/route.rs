@@ -1,0 +1,259 @@
+//! Which operation a request asks for.
+
+use http::Method;
+
+use super::refusal::Surface;
+use super::settings::{ManagementV1, ServerVersion, Settings};
+use super::state::Kind;
+use crate::answer;
+use crate::model::Request;
+
+/// Every operation, in the order of the vendor's pages.
+pub(super) const OPERATIONS: &[&str] = &[
+    "app.create_api",
+    "app.create_oidc",
+    "app.get",
+    "app.search",
+    "app.changes",
+    "app.update",
+    "app.update_config",
+    "app.generate",
+    "app.deactivate",
+    "app.reactivate",
+    "app.delete",
+    "user.create",
+    "user.secret",
+    "user.remove_secret",
+    "v2.generate",
+    "v2.create",
+    "v2.get",
+    "v2.list",
+    "v2.deactivate",
+    "v2.reactivate",
+    "v2.delete",
+    "v2.add_secret",
+    "v2.remove_secret",
+    "discovery",
+    "keys",
+    "token",
+    "introspect",
+];
+
+/// A route with the ids in its path.
+#[derive(Clone, Debug)]
+pub(super) enum Route {
+    /// Management v1, about the apps of one project.
+    App(String, AppCall),
+    /// Management v1, about users.
+    User(UserCall),
+    /// The v2 application service, over Connect.
+    Application(ApplicationCall),
+    /// The v2 user service, over either surface.
+    UserSecret(Surface, Option<String>, SecretCall),
+    /// The OAuth and discovery endpoints.
+    Oauth(OauthCall),
+}
+
+/// A v1 call about apps; those about one app have its id.
+#[derive(Clone, Debug)]
+pub(super) enum AppCall {
+    Create(Kind),
+    Search,
+    Get(String),
+    Changes(String),
+    Update(String),
+    UpdateConfig(String, Kind),
+    Generate(String, Kind),
+    Deactivate(String),
+    Reactivate(String),
+    Delete(String),
+}
+
+/// A v1 call about users.
+#[derive(Clone, Debug)]
+pub(super) enum UserCall {
+    Create,
+    Secret(String),
+    RemoveSecret(String),
+}
+
+/// A call of the v2 application service.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ApplicationCall {
+    Generate,
+    Create,
+    Get,
+    List,
+    Deactivate,
+    Reactivate,
+    Delete,
+}
+
+/// A call of the v2 user service.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SecretCall {
+    Add,
+    Remove,
+}
+
+/// An OAuth or discovery endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OauthCall {
+    Discovery,
+    Keys,
+    Token,
+    Introspect,
+}
+
+/// What became of finding a route.
+#[derive(Debug)]
+pub(super) enum Found {
+    Route(Route),
+    WrongMethod,
+    Nothing,
+}
+
+impl Route {
+    /// The route of `request` on a server of these settings.
+    pub(super) fn of(request: &Request, settings: &Settings) -> Found {
+        let Some(segments) = answer::segments(request) else { return Found::Nothing };
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let methods = at(&segments);
+        if methods.is_empty() || methods.iter().any(|(_, route)| !route.is_served(settings)) {
+            return Found::Nothing;
+        }
+        let found = methods.into_iter().find(|(method, _)| method == request.method());
+        found.map_or(Found::WrongMethod, |(_, route)| Found::Route(route))
+    }
+
+    /// The operation's name.
+    pub(super) fn operation(&self) -> &'static str {
+        match self {
+            Self::App(_, call) => call.operation(),
+            Self::User(UserCall::Create) => "user.create",
+            Self::User(UserCall::Secret(_)) => "user.secret",
+            Self::User(UserCall::RemoveSecret(_)) => "user.remove_secret",
+            Self::Application(ApplicationCall::Generate) => "v2.generate",
+            Self::Application(ApplicationCall::Create) => "v2.create",
+            Self::Application(ApplicationCall::Get) => "v2.get",
+            Self::Application(ApplicationCall::List) => "v2.list",
+            Self::Application(ApplicationCall::Deactivate) => "v2.deactivate",
+            Self::Application(ApplicationCall::Reactivate) => "v2.reactivate",
+            Self::Application(ApplicationCall::Delete) => "v2.delete",
+            Self::UserSecret(_, _, SecretCall::Add) => "v2.add_secret",
+            Self::UserSecret(_, _, SecretCall::Remove) => "v2.remove_secret",
+            Self::Oauth(OauthCall::Discovery) => "discovery",
+            Self::Oauth(OauthCall::Keys) => "keys",
+            Self::Oauth(OauthCall::Token) => "token",
+            Self::Oauth(OauthCall::Introspect) => "introspect",
+        }
+    }
+
+    /// Through which API the request came.
+    pub(super) fn surface(&self) -> Surface {
+        match self {
+            Self::Application(_) => Surface::Connect,
+            Self::UserSecret(surface, ..) => *surface,
+            Self::App(..) | Self::User(_) | Self::Oauth(_) => Surface::Gateway,
+        }
+    }
+
+    fn is_served(&self, settings: &Settings) -> bool {
+        match self {
+            Self::App(..) | Self::User(_) => settings.management_v1 == ManagementV1::Served,
+            Self::Application(_) | Self::UserSecret(..) => settings.server_version == ServerVersion::V4,
+            Self::Oauth(_) => true,
+        }
+    }
+}
+
+impl AppCall {
+    fn operation(&self) -> &'static str {
+        match self {
+            Self::Create(Kind::Api) => "app.create_api",
+            Self::Create(Kind::Oidc) => "app.create_oidc",
+            Self::Search => "app.search",
+            Self::Get(_) => "app.get",
+            Self::Changes(_) => "app.changes",
+            Self::Update(_) => "app.update",
+            Self::UpdateConfig(..) => "app.update_config",
+            Self::Generate(..) => "app.generate",
+            Self::Deactivate(_) => "app.deactivate",
+            Self::Reactivate(_) => "app.reactivate",
+            Self::Delete(_) => "app.delete",
+        }
+    }
+}
+
+/// What there is at a path, by method.
+fn at(segments: &[&str]) -> Vec<(Method, Route)> {
+    match *segments {
+        ["management", "v1", "projects", project, "apps", ref rest @ ..] => apps(rest)
+            .into_iter()
+            .map(|(method, call)| (method, Route::App(project.to_owned(), call)))
+            .collect(),
+        ["management", "v1", "users", "machine"] => vec![(Method::POST, Route::User(UserCall::Create))],
+        ["management", "v1", "users", user, "secret"] => vec![
+            (Method::PUT, Route::User(UserCall::Secret(user.to_owned()))),
+            (Method::DELETE, Route::User(UserCall::RemoveSecret(user.to_owned()))),
+        ],
+        ["v2", "users", user, "secret"] => {
+            let route = |call| Route::UserSecret(Surface::Gateway, Some(user.to_owned()), call);
+            vec![(Method::POST, route(SecretCall::Add)), (Method::DELETE, route(SecretCall::Remove))]
+        }
+        ["zitadel.application.v2.ApplicationService", call] => application(call)
+            .map(|call| (Method::POST, Route::Application(call)))
+            .into_iter()
+            .collect(),
+        ["zitadel.user.v2.UserService", "AddSecret"] => {
+            vec![(Method::POST, Route::UserSecret(Surface::Connect, None, SecretCall::Add))]
+        }
+        ["zitadel.user.v2.UserService", "RemoveSecret"] => {
+            vec![(Method::POST, Route::UserSecret(Surface::Connect, None, SecretCall::Remove))]
+        }
+        [".well-known", "openid-configuration"] => vec![(Method::GET, Route::Oauth(OauthCall::Discovery))],
+        ["oauth", "v2", "keys"] => vec![(Method::GET, Route::Oauth(OauthCall::Keys))],
+        ["oauth", "v2", "token"] => vec![(Method::POST, Route::Oauth(OauthCall::Token))],
+        ["oauth", "v2", "introspect"] => vec![(Method::POST, Route::Oauth(OauthCall::Introspect))],
+        _ => Vec::new(),
+    }
+}
+
+fn apps(segments: &[&str]) -> Vec<(Method, AppCall)> {
+    let id = |app: &str| app.to_owned();
+    match *segments {
+        ["api"] => vec![(Method::POST, AppCall::Create(Kind::Api))],
+        ["oidc"] => vec![(Method::POST, AppCall::Create(Kind::Oidc))],
+        ["_search"] => vec![(Method::POST, AppCall::Search)],
+        [app] => vec![
+            (Method::GET, AppCall::Get(id(app))),
+            (Method::PUT, AppCall::Update(id(app))),
+            (Method::DELETE, AppCall::Delete(id(app))),
+        ],
+        [app, "changes", "_search"] => vec![(Method::POST, AppCall::Changes(id(app)))],
+        [app, "api_config"] => vec![(Method::PUT, AppCall::UpdateConfig(id(app), Kind::Api))],
+        [app, "oidc_config"] => vec![(Method::PUT, AppCall::UpdateConfig(id(app), Kind::Oidc))],
+        [app, "api_config", "_generate_client_secret"] => {
+            vec![(Method::POST, AppCall::Generate(id(app), Kind::Api))]
+        }
+        [app, "oidc_config", "_generate_client_secret"] => {
+            vec![(Method::POST, AppCall::Generate(id(app), Kind::Oidc))]
+        }
+        [app, "_deactivate"] => vec![(Method::POST, AppCall::Deactivate(id(app)))],
+        [app, "_reactivate"] => vec![(Method::POST, AppCall::Reactivate(id(app)))],
+        _ => Vec::new(),
+    }
+}
+
+fn application(call: &str) -> Option<ApplicationCall> {
+    Some(match call {
+        "GenerateClientSecret" => ApplicationCall::Generate,
+        "CreateApplication" => ApplicationCall::Create,
+        "GetApplication" => ApplicationCall::Get,
+        "ListApplications" => ApplicationCall::List,
+        "DeactivateApplication" => ApplicationCall::Deactivate,
+        "ReactivateApplication" => ApplicationCall::Reactivate,
+        "DeleteApplication" => ApplicationCall::Delete,
+        _ => return None,
+    })
+}

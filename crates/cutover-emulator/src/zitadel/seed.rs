@@ -1,0 +1,312 @@
+//! A freshly seeded instance, and what a test needs to know of it.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, json};
+
+use super::access::Role;
+use super::state::{AuthMethod, Kind, MachineKey, NewApp, Token, World};
+use super::wire;
+use crate::secret;
+
+/// A machine user's private key. It is in every copy of this program and guards nothing.
+const MACHINE_KEY: &str = include_str!("keys/emulator-only-machine-key.pem");
+
+/// Its public half.
+const MACHINE_KEY_PUBLIC: &str = include_str!("keys/emulator-only-machine-key.pub.pem");
+
+/// When the seeded objects were made, in epoch seconds: 2026-01-01T00:00:00Z.
+const SEEDED_AT: i64 = 1_767_225_600;
+
+/// The credentials of a seeded [`Zitadel`](super::Zitadel). `Debug` shows none of them.
+#[derive(Clone, Serialize)]
+pub struct ZitadelSeed {
+    /// A personal access token of an owner of the organisation, who also owns the project of the targets.
+    pub token: String,
+    /// The organisation.
+    pub org_id: String,
+    /// The credentials to rotate.
+    pub targets: Vec<ZitadelTarget>,
+    /// Client credentials of a machine user who owns the organisation.
+    pub client_credentials: ClientCredentials,
+    /// The key file of another such machine user, for the JWT profile.
+    pub key_file: KeyFile,
+    /// Callers and objects for what must be refused.
+    pub others: Others,
+}
+
+/// One credential with its first secret.
+#[derive(Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ZitadelTarget {
+    /// An API app.
+    Api(AppTarget),
+    /// An OIDC app.
+    Oidc(AppTarget),
+    /// A machine user.
+    MachineUser(MachineUserTarget),
+}
+
+/// An app with its first secret.
+#[derive(Clone, Serialize)]
+pub struct AppTarget {
+    /// The project the app belongs to.
+    pub project_id: String,
+    /// The app.
+    pub app_id: String,
+    /// Its client id.
+    pub client_id: String,
+    /// The secret it was made with.
+    pub client_secret: String,
+}
+
+/// A machine user with its first secret.
+#[derive(Clone, Serialize)]
+pub struct MachineUserTarget {
+    /// The user.
+    pub user_id: String,
+    /// Its login name, which is its client id.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+}
+
+/// What a machine user sends to the token endpoint.
+#[derive(Clone, Serialize)]
+pub struct ClientCredentials {
+    /// The login name.
+    pub client_id: String,
+    /// The secret.
+    pub client_secret: String,
+}
+
+/// A key file as the vendor hands it out.
+#[derive(Clone, Serialize)]
+pub struct KeyFile {
+    /// Always `serviceaccount`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The key's id.
+    #[serde(rename = "keyId")]
+    pub key_id: String,
+    /// The private key, PEM PKCS#1.
+    pub key: String,
+    /// When the key stops being accepted.
+    #[serde(rename = "expirationDate")]
+    pub expiration_date: String,
+    /// The user whose key it is.
+    #[serde(rename = "userId")]
+    pub user_id: String,
+}
+
+/// Callers with less or more power than the owner, and objects out of the owner's reach.
+#[derive(Clone, Serialize)]
+pub struct Others {
+    /// A token of the instance's owner, who may do everything in every organisation.
+    pub instance_token: String,
+    /// A token of a user who may only read in the organisation.
+    pub viewer_token: String,
+    /// A token of a user who owns a project other than the targets'.
+    pub project_token: String,
+    /// That other project, in the same organisation.
+    pub project_id: String,
+    /// A user of the organisation who is human and has no secret.
+    pub human_user_id: String,
+    /// An organisation in which the owner has no role.
+    pub foreign_org_id: String,
+    /// An API app there.
+    pub foreign_app: AppTarget,
+    /// A machine user there.
+    pub foreign_user_id: String,
+}
+
+/// The world and the seed that describes it; 0 targets stand for one of each kind.
+pub(super) fn world(rng: &mut fastrand::Rng, targets: usize) -> (World, ZitadelSeed) {
+    let now = Timestamp::from_second(SEEDED_AT).unwrap_or_default();
+    let mut seeding = Seeding { world: World::default(), rng, now };
+    let org_id = seeding.world.add_org(seeding.rng, "Cutover");
+    let foreign_org_id = seeding.world.add_org(seeding.rng, "Elsewhere");
+    let project = seeding.world.add_project(seeding.rng, &org_id);
+    let project_id = seeding.world.add_project(seeding.rng, &org_id);
+    let foreign_project = seeding.world.add_project(seeding.rng, &foreign_org_id);
+
+    let owner = seeding.user(&org_id, "owner", true);
+    seeding.world.add_member(&owner, Some(&org_id), Role::OrgOwner);
+    // Whoever makes a project owns it, and only that allows deleting its apps.
+    seeding.world.add_member(&owner, Some(&org_id), Role::ProjectOwner(project.clone()));
+    let instance = seeding.user(&org_id, "instance-owner", true);
+    seeding.world.add_member(&instance, None, Role::IamOwner);
+    let viewer = seeding.user(&org_id, "viewer", true);
+    seeding.world.add_member(&viewer, Some(&org_id), Role::OrgOwnerViewer);
+    let project_owner = seeding.user(&org_id, "project-owner", true);
+    seeding.world.add_member(&project_owner, Some(&org_id), Role::ProjectOwner(project_id.clone()));
+    let human_user_id = seeding.user(&org_id, "human", false);
+    let foreign_user_id = seeding.user(&foreign_org_id, "foreign-machine", true);
+
+    let manager = seeding.machine(&org_id, "manager");
+    seeding.world.add_member(&manager.user_id, Some(&org_id), Role::OrgOwner);
+    let key_file = seeding.key_user(&org_id);
+
+    let kinds = if targets == 0 { 3 } else { targets };
+    let targets = (0..kinds)
+        .map(|at| match at % 3 {
+            0 => ZitadelTarget::Api(seeding.app(&owner, &project, Kind::Api, at)),
+            1 => ZitadelTarget::Oidc(seeding.app(&owner, &project, Kind::Oidc, at)),
+            _ => ZitadelTarget::MachineUser(seeding.machine(&org_id, &format!("machine-{at}"))),
+        })
+        .collect();
+    let foreign_app = seeding.app(&instance, &foreign_project, Kind::Api, 0);
+    let seed = ZitadelSeed {
+        token: seeding.token(&owner),
+        targets,
+        client_credentials: ClientCredentials { client_id: manager.client_id, client_secret: manager.client_secret },
+        key_file,
+        others: Others {
+            instance_token: seeding.token(&instance),
+            viewer_token: seeding.token(&viewer),
+            project_token: seeding.token(&project_owner),
+            project_id,
+            human_user_id,
+            foreign_org_id,
+            foreign_app,
+            foreign_user_id,
+        },
+        org_id,
+    };
+    (seeding.world, seed)
+}
+
+struct Seeding<'a> {
+    world: World,
+    rng: &'a mut fastrand::Rng,
+    now: Timestamp,
+}
+
+impl Seeding<'_> {
+    fn user(&mut self, org: &str, login: &str, machine: bool) -> String {
+        let id = self.world.next_id(self.rng);
+        self.world.create_user(id.clone(), org, login, login, machine);
+        id
+    }
+
+    fn machine(&mut self, org: &str, login: &str) -> MachineUserTarget {
+        let user_id = self.user(org, login, true);
+        let client_secret = secret::alphanumeric(self.rng, 64);
+        self.world.set_user_secret(self.now, &user_id, Some(&client_secret));
+        MachineUserTarget { user_id, client_id: login.to_owned(), client_secret }
+    }
+
+    fn key_user(&mut self, org: &str) -> KeyFile {
+        let user_id = self.user(org, "key-manager", true);
+        self.world.add_member(&user_id, Some(org), Role::OrgOwner);
+        let key_id = self.world.next_id(self.rng);
+        let expires = self.now.checked_add(SignedDuration::from_hours(24 * 365 * 100)).unwrap_or(self.now);
+        self.world.add_key(&user_id, &key_id, MachineKey { public_pem: MACHINE_KEY_PUBLIC, expires });
+        KeyFile {
+            kind: "serviceaccount",
+            key_id,
+            key: MACHINE_KEY.to_owned(),
+            expiration_date: wire::time(expires),
+            user_id,
+        }
+    }
+
+    fn token(&mut self, user: &str) -> String {
+        let plain = secret::base64url(self.rng, 71);
+        let token = Token {
+            user: user.to_owned(),
+            issued: self.now,
+            expires: None,
+            for_api: true,
+            personal: true,
+            scope: "openid".to_owned(),
+        };
+        self.world.add_token(&plain, token);
+        plain
+    }
+
+    fn app(&mut self, editor: &str, project: &str, kind: Kind, at: usize) -> AppTarget {
+        let config = match kind {
+            Kind::Api => Map::new(),
+            Kind::Oidc => [
+                ("grantTypes".to_owned(), json!([wire::CODE_GRANT])),
+                ("redirectUris".to_owned(), json!(["https://app.example/callback"])),
+                ("responseTypes".to_owned(), json!(["OIDC_RESPONSE_TYPE_CODE"])),
+            ]
+            .into_iter()
+            .collect(),
+        };
+        let name = format!("{} {at}", kind.word());
+        let new = NewApp { id: None, project: project.to_owned(), name, kind, auth: AuthMethod::Basic, config };
+        let made = self.world.create_app(self.now, editor, new, self.rng);
+        let (app_id, client_id, client_secret) = made
+            .map(|(app, plain)| (app.id, app.client_id, plain.unwrap_or_default()))
+            .unwrap_or_default();
+        AppTarget { project_id: project.to_owned(), app_id, client_id, client_secret }
+    }
+}
+
+impl fmt::Debug for ZitadelSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ZitadelSeed")
+            .field("org_id", &self.org_id)
+            .field("targets", &self.targets)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ZitadelTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Api(app) => f.debug_tuple("Api").field(app).finish(),
+            Self::Oidc(app) => f.debug_tuple("Oidc").field(app).finish(),
+            Self::MachineUser(user) => f.debug_tuple("MachineUser").field(user).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for AppTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppTarget")
+            .field("project_id", &self.project_id)
+            .field("app_id", &self.app_id)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for MachineUserTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MachineUserTarget")
+            .field("user_id", &self.user_id)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCredentials").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for KeyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyFile")
+            .field("key_id", &self.key_id)
+            .field("user_id", &self.user_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Others {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Others")
+            .field("project_id", &self.project_id)
+            .field("foreign_org_id", &self.foreign_org_id)
+            .field("foreign_app", &self.foreign_app)
+            .finish_non_exhaustive()
+    }
+}

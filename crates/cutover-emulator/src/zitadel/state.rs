@@ -1,0 +1,449 @@
+//! Organisations, projects, apps, users and tokens, as the event log has them and as projections show them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use super::access::{Member, Role};
+use super::projected::{Moment, Projected, Written};
+use crate::secret::{self, Hash};
+
+/// Everything that one instance stores.
+#[derive(Default)]
+pub(super) struct World {
+    last_id: u64,
+    position: u64,
+    lag: Duration,
+    apps_caught_up: u64,
+    users_caught_up: u64,
+    orgs: BTreeMap<String, String>,
+    projects: BTreeMap<String, Project>,
+    apps: BTreeMap<String, Projected<Option<App>>>,
+    changes: HashMap<String, Vec<Change>>,
+    app_of_client: HashMap<String, String>,
+    users: BTreeMap<String, User>,
+    user_of_login: HashMap<String, String>,
+    members: Vec<Member>,
+    tokens: HashMap<[u8; 32], Token>,
+}
+
+/// A project; its sequence counts the events of all its apps.
+#[derive(Debug)]
+pub(super) struct Project {
+    pub(super) org: String,
+    sequence: u64,
+}
+
+/// An app, which has one secret or none.
+#[derive(Clone, Debug)]
+pub(super) struct App {
+    pub(super) id: String,
+    pub(super) project: String,
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) auth: AuthMethod,
+    pub(super) active: bool,
+    pub(super) client_id: String,
+    pub(super) secret: Option<Hash>,
+    /// The rest of an OIDC app's configuration, by the vendor's names.
+    pub(super) config: Map<String, Value>,
+    pub(super) details: Details,
+}
+
+/// What an app is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Api,
+    Oidc,
+}
+
+/// How a client shows who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AuthMethod {
+    Basic,
+    Post,
+    None,
+    PrivateKeyJwt,
+}
+
+/// What every answer says of the object it is about.
+#[derive(Clone, Debug)]
+pub(super) struct Details {
+    pub(super) sequence: u64,
+    pub(super) created: Timestamp,
+    pub(super) changed: Timestamp,
+    pub(super) owner: String,
+}
+
+/// An entry of an app's change list.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub(super) event: String,
+    pub(super) sequence: u64,
+    pub(super) at: Timestamp,
+    pub(super) editor: String,
+    pub(super) owner: String,
+}
+
+/// A user; only machine users have a secret.
+#[derive(Debug)]
+pub(super) struct User {
+    pub(super) id: String,
+    pub(super) org: String,
+    pub(super) login: String,
+    pub(super) name: String,
+    pub(super) machine: bool,
+    pub(super) keys: BTreeMap<String, MachineKey>,
+    sequence: u64,
+    secret: Projected<Option<Hash>>,
+}
+
+/// The public half of a machine user's key.
+#[derive(Clone, Debug)]
+pub(super) struct MachineKey {
+    pub(super) public_pem: &'static str,
+    pub(super) expires: Timestamp,
+}
+
+/// What is known of a token that was handed out.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub(super) user: String,
+    pub(super) issued: Timestamp,
+    pub(super) expires: Option<Timestamp>,
+    /// Whether the API is in its audience; a personal access token skips that check.
+    pub(super) for_api: bool,
+    pub(super) personal: bool,
+    pub(super) scope: String,
+}
+
+/// What makes a new app.
+pub(super) struct NewApp {
+    pub(super) id: Option<String>,
+    pub(super) project: String,
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) auth: AuthMethod,
+    pub(super) config: Map<String, Value>,
+}
+
+impl AuthMethod {
+    /// Whether a client of this method has a secret made when it is created.
+    pub(super) fn has_secret(self) -> bool {
+        matches!(self, Self::Basic | Self::Post)
+    }
+}
+
+impl Kind {
+    /// The word in event names.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Oidc => "oidc",
+        }
+    }
+}
+
+impl World {
+    /// An id like the vendor's: 18 decimal digits, rising.
+    pub(super) fn next_id(&mut self, rng: &mut fastrand::Rng) -> String {
+        let first = 380_000_000_000_000_000;
+        self.last_id = self.last_id.max(first) + rng.u64(1..1_000_000);
+        self.last_id.to_string()
+    }
+
+    /// Sets how long projections stay behind; without a lag they are up to date at once.
+    pub(super) fn set_lag(&mut self, lag: Duration) {
+        self.lag = lag;
+        if lag.is_zero() {
+            self.apps_caught_up = self.position;
+            self.users_caught_up = self.position;
+        }
+    }
+
+    /// How long projections stay behind.
+    pub(super) fn lag(&self) -> Duration {
+        self.lag
+    }
+
+    /// Brings the projection of apps up to date, as reading one app through v1 does.
+    pub(super) fn catch_up_apps(&mut self) {
+        self.apps_caught_up = self.position;
+    }
+
+    pub(super) fn add_org(&mut self, rng: &mut fastrand::Rng, name: &str) -> String {
+        let id = self.next_id(rng);
+        self.orgs.insert(id.clone(), name.to_owned());
+        id
+    }
+
+    pub(super) fn has_org(&self, org: &str) -> bool {
+        self.orgs.contains_key(org)
+    }
+
+    pub(super) fn add_project(&mut self, rng: &mut fastrand::Rng, org: &str) -> String {
+        let id = self.next_id(rng);
+        self.projects.insert(id.clone(), Project { org: org.to_owned(), sequence: 1 });
+        id
+    }
+
+    pub(super) fn project(&self, project: &str) -> Option<&Project> {
+        self.projects.get(project)
+    }
+
+    pub(super) fn add_member(&mut self, user: &str, org: Option<&str>, role: Role) {
+        self.members.push(Member { user: user.to_owned(), org: org.map(str::to_owned), role });
+    }
+
+    /// The roles that `user` has in `org`.
+    pub(super) fn roles<'a>(&'a self, user: &'a str, org: &'a str) -> impl Iterator<Item = &'a Role> {
+        self.members
+            .iter()
+            .filter(move |member| member.user == user && member.org.as_deref().is_none_or(|scope| scope == org))
+            .map(|member| &member.role)
+    }
+
+    /// Makes an app, with its secret when its method has one.
+    pub(super) fn create_app(
+        &mut self,
+        now: Timestamp,
+        editor: &str,
+        new: NewApp,
+        rng: &mut fastrand::Rng,
+    ) -> Option<(App, Option<String>)> {
+        let owner = self.projects.get(&new.project)?.org.clone();
+        let id = new.id.unwrap_or_else(|| self.next_id(rng));
+        let client_id = self.next_id(rng);
+        let plain = new.auth.has_secret().then(|| secret::alphanumeric(rng, 64));
+        let mut app = App {
+            id: id.clone(),
+            project: new.project,
+            name: new.name,
+            kind: new.kind,
+            auth: new.auth,
+            active: true,
+            client_id: client_id.clone(),
+            secret: plain.as_deref().map(Hash::of),
+            config: new.config,
+            details: Details { sequence: 0, created: now, changed: now, owner },
+        };
+        self.apps.entry(id.clone()).or_insert_with(|| Projected::new(None));
+        self.app_of_client.insert(client_id, id.clone());
+        // Two events: one for the app, one for its configuration.
+        self.log(now, &app, editor, "added");
+        let config_added = format!("config.{}.added", app.kind.word());
+        app.details.sequence = self.log(now, &app, editor, &config_added);
+        self.write(now, &id, Some(app.clone()));
+        Some((app, plain))
+    }
+
+    /// Changes an app by one event and gives it as it is then.
+    pub(super) fn change_app(
+        &mut self,
+        now: Timestamp,
+        editor: &str,
+        id: &str,
+        event: &str,
+        change: impl FnOnce(&mut App),
+    ) -> Option<App> {
+        let mut app = self.app(id)?.clone();
+        change(&mut app);
+        app.details.sequence = self.log(now, &app, editor, event);
+        app.details.changed = now;
+        self.write(now, id, Some(app.clone()));
+        Some(app)
+    }
+
+    /// Removes an app and gives what it was.
+    pub(super) fn remove_app(&mut self, now: Timestamp, editor: &str, id: &str) -> Option<App> {
+        let mut app = self.app(id)?.clone();
+        app.details.sequence = self.log(now, &app, editor, "removed");
+        app.details.changed = now;
+        self.write(now, id, None);
+        Some(app)
+    }
+
+    /// An app as the event log has it.
+    pub(super) fn app(&self, id: &str) -> Option<&App> {
+        self.apps.get(id)?.committed().as_ref()
+    }
+
+    /// Whether an id is or ever was an app's.
+    pub(super) fn was_app(&self, id: &str) -> bool {
+        self.apps.contains_key(id)
+    }
+
+    /// An app as the projection shows it.
+    pub(super) fn visible_app(&self, now: Timestamp, id: &str) -> Option<&App> {
+        self.apps.get(id)?.visible(self.apps_at(now)).as_ref()
+    }
+
+    /// The app behind a client id as the projection shows it.
+    pub(super) fn visible_client(&self, now: Timestamp, client_id: &str) -> Option<&App> {
+        self.visible_app(now, self.app_of_client.get(client_id)?)
+    }
+
+    /// Every app, in the order of ids; as the projection shows them when `eventual`.
+    pub(super) fn apps(&self, now: Timestamp, eventual: bool) -> impl Iterator<Item = &App> {
+        let at = self.apps_at(now);
+        self.apps.values().filter_map(move |app| if eventual { app.visible(at) } else { app.committed() }.as_ref())
+    }
+
+    /// What happened to an app, oldest first.
+    pub(super) fn changes(&self, id: &str) -> &[Change] {
+        self.changes.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Makes a user; `None` when the login name or the id is taken.
+    pub(super) fn create_user(
+        &mut self,
+        id: String,
+        org: &str,
+        login: &str,
+        name: &str,
+        machine: bool,
+    ) -> Option<&User> {
+        if self.users.contains_key(&id) || self.user_of_login.contains_key(login) {
+            return None;
+        }
+        self.user_of_login.insert(login.to_owned(), id.clone());
+        let user = User {
+            id: id.clone(),
+            org: org.to_owned(),
+            login: login.to_owned(),
+            name: name.to_owned(),
+            machine,
+            keys: BTreeMap::new(),
+            sequence: 1,
+            secret: Projected::new(None),
+        };
+        Some(self.users.entry(id).or_insert(user))
+    }
+
+    pub(super) fn user(&self, id: &str) -> Option<&User> {
+        self.users.get(id)
+    }
+
+    pub(super) fn user_of_login(&self, login: &str) -> Option<&User> {
+        self.users.get(self.user_of_login.get(login)?)
+    }
+
+    pub(super) fn add_key(&mut self, user: &str, key_id: &str, key: MachineKey) {
+        if let Some(user) = self.users.get_mut(user) {
+            user.keys.insert(key_id.to_owned(), key);
+        }
+    }
+
+    /// Gives a machine user a new secret, or none.
+    pub(super) fn set_user_secret(&mut self, now: Timestamp, id: &str, plain: Option<&str>) -> Option<Details> {
+        self.set_user_hash(now, id, plain.map(Hash::of))
+    }
+
+    fn set_user_hash(&mut self, now: Timestamp, id: &str, hash: Option<Hash>) -> Option<Details> {
+        let (written, moment) = (self.next_event(now), Moment { now, caught_up: self.users_caught_up });
+        let user = self.users.get_mut(id)?;
+        user.sequence += 1;
+        user.secret.push(moment, written, hash);
+        Some(user.details(now))
+    }
+
+    /// The hash that the token endpoint compares with.
+    pub(super) fn visible_user_secret(&self, now: Timestamp, id: &str) -> Option<&Hash> {
+        let moment = Moment { now, caught_up: self.users_caught_up };
+        self.users.get(id)?.secret.visible(moment).as_ref()
+    }
+
+    /// Writes the hash that the projection of a machine user still shows back into the event log.
+    pub(super) fn put_old_user_hash_back(&mut self, now: Timestamp, id: &str) {
+        let visible = self.visible_user_secret(now, id).cloned();
+        if self.users.get(id).is_some_and(|user| *user.secret.committed() != visible) {
+            self.set_user_hash(now, id, visible);
+        }
+    }
+
+    /// Writes the hash that the projection of an app still shows back into the event log.
+    pub(super) fn put_old_app_hash_back(&mut self, now: Timestamp, id: &str) {
+        let visible = self.visible_app(now, id).and_then(|app| app.secret.clone());
+        if let Some(app) = self.app(id)
+            && app.secret != visible
+        {
+            let (editor, event) = (app.details.owner.clone(), format!("config.{}.secret.updated", app.kind.word()));
+            self.change_app(now, &editor, id, &event, |app| app.secret = visible);
+        }
+    }
+
+    /// Whether a machine user has a secret now.
+    pub(super) fn has_user_secret(&self, id: &str) -> bool {
+        self.users.get(id).is_some_and(|user| user.secret.committed().is_some())
+    }
+
+    pub(super) fn add_token(&mut self, plain: &str, token: Token) {
+        self.tokens.insert(digest(plain), token);
+    }
+
+    /// A token that has not expired.
+    pub(super) fn token(&self, plain: &str, now: Timestamp) -> Option<&Token> {
+        self.tokens.get(&digest(plain)).filter(|token| token.expires.is_none_or(|expires| now < expires))
+    }
+
+    fn apps_at(&self, now: Timestamp) -> Moment {
+        Moment { now, caught_up: self.apps_caught_up }
+    }
+
+    fn log(&mut self, now: Timestamp, app: &App, editor: &str, event: &str) -> u64 {
+        let sequence = self.projects.get_mut(&app.project).map_or(0, |project| {
+            project.sequence += 1;
+            project.sequence
+        });
+        let change = Change {
+            event: format!("project.application.{event}"),
+            sequence,
+            at: now,
+            editor: editor.to_owned(),
+            owner: app.details.owner.clone(),
+        };
+        self.changes.entry(app.id.clone()).or_default().push(change);
+        sequence
+    }
+
+    fn write(&mut self, now: Timestamp, id: &str, app: Option<App>) {
+        let (written, moment) = (self.next_event(now), self.apps_at(now));
+        if let Some(projected) = self.apps.get_mut(id) {
+            projected.push(moment, written, app);
+        }
+    }
+
+    fn next_event(&mut self, now: Timestamp) -> Written {
+        self.position += 1;
+        let lag = SignedDuration::try_from(self.lag).unwrap_or_default();
+        Written { position: self.position, due: now.checked_add(lag).unwrap_or(now) }
+    }
+}
+
+impl User {
+    /// What an answer about this user says, for a change made now.
+    pub(super) fn details(&self, now: Timestamp) -> Details {
+        Details { sequence: self.sequence, created: now, changed: now, owner: self.org.clone() }
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("orgs", &self.orgs.len())
+            .field("projects", &self.projects.len())
+            .field("apps", &self.apps.len())
+            .field("users", &self.users.len())
+            .field("tokens", &self.tokens.len())
+            .field("events", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+fn digest(plain: &str) -> [u8; 32] {
+    Sha256::digest(plain.as_bytes()).into()
+}
