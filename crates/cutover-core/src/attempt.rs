@@ -137,6 +137,12 @@ impl Attempt {
         }
     }
 
+    /// The same attempt about to send the same request again, under the same key.
+    #[must_use]
+    pub fn repeating(&self) -> Self {
+        Self { issue: self.issue.saturating_add(1), ..self.clone() }
+    }
+
     /// Its id.
     pub fn id(&self) -> AttemptId {
         self.id

@@ -155,6 +155,14 @@ pub struct MemoryKeeper {
     replies: Mutex<HashMap<ReplySlot, zeroize::Zeroizing<Vec<u8>>>>,
 }
 
+impl MemoryKeeper {
+    /// Wipes every reply to `attempt`.
+    pub fn forget(&self, attempt: AttemptId) {
+        let mut replies = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        replies.retain(|slot, _| slot.attempt() != attempt);
+    }
+}
+
 #[async_trait]
 impl ReplyKeeper for MemoryKeeper {
     async fn keep(&self, slot: &ReplySlot, reply: &Reply) -> Result<(), KeepError> {

@@ -1,0 +1,163 @@
+//! The durable record of every rotation.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use cutover_core::{Attempt, ReplyKeeper, Target, TargetId};
+
+use crate::{Event, OutOfOrder, State};
+
+/// The durable record of every rotation: events, sealed replies, leases.
+///
+/// Every method that changes something returns only once the change would outlive a power cut.
+///
+/// As a [`ReplyKeeper`] a journal seals each reply, and records [`Event::ReplyKept`] in the same commit as the reply. A
+/// reply is kept whatever has become of the lease: its bytes are worth more than the order of workers.
+#[async_trait]
+pub trait Journal: ReplyKeeper + fmt::Debug + 'static {
+    /// Shows that the journal can be written to, and has room for a rotation.
+    ///
+    /// # Errors
+    /// When it has not, with the reason. Called before a vendor hears of anything.
+    async fn preflight(&self) -> Result<(), JournalError>;
+
+    /// Takes the lease on `target` for `ttl` from `now`, with a higher fence than any before.
+    ///
+    /// # Errors
+    /// [`JournalError::Busy`] while another worker that may be alive holds it.
+    async fn lease(&self, target: &TargetId, now: Timestamp, ttl: Duration) -> Result<Lease, JournalError>;
+
+    /// Keeps a lease for `ttl` more, from `now`.
+    ///
+    /// # Errors
+    /// [`JournalError::Fenced`] when another worker has taken it.
+    async fn renew(&self, lease: &Lease, now: Timestamp, ttl: Duration) -> Result<(), JournalError>;
+
+    /// Gives a lease back. One that was lost already is not missed.
+    ///
+    /// # Errors
+    /// When the journal cannot be written to.
+    async fn release(&self, lease: &Lease) -> Result<(), JournalError>;
+
+    /// Records an event of an attempt.
+    ///
+    /// The first event of an attempt, [`Event::IssueStarted`], also records the target; each `IssueStarted` records the
+    /// attempt's key, sealed. An event that [ends](Event::ends) the attempt wipes its sealed replies and keys in the
+    /// same commit.
+    ///
+    /// # Errors
+    /// [`JournalError::Fenced`] when another worker has taken the lease; then nothing is recorded.
+    async fn append(
+        &self,
+        lease: &Lease,
+        target: &Target,
+        attempt: &Attempt,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<(), JournalError>;
+
+    /// The attempts that have not ended, of one target or of all, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn unfinished(&self, target: Option<&TargetId>) -> Result<Vec<Recorded>, JournalError>;
+
+    /// The latest `limit` attempts, ended or not, of one target or of all, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    async fn history(&self, target: Option<&TargetId>, limit: u32) -> Result<Vec<Recorded>, JournalError>;
+}
+
+/// The right to work on one target, with the number that tells it from every earlier one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    target: TargetId,
+    fence: u64,
+}
+
+impl Lease {
+    /// A lease as a journal gives it out.
+    pub fn new(target: TargetId, fence: u64) -> Self {
+        Self { target, fence }
+    }
+
+    /// The target it is for.
+    pub fn target(&self) -> &TargetId {
+        &self.target
+    }
+
+    /// Higher for each new lease on the same target.
+    pub fn fence(&self) -> u64 {
+        self.fence
+    }
+}
+
+/// An attempt as the journal holds it.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The target, as it was configured when the attempt began.
+    pub target: Target,
+    /// The attempt at its latest request for a secret. Once it has ended, its key is wiped and this one is a fresh key
+    /// that was never sent.
+    pub attempt: Attempt,
+    /// What happened, in order.
+    pub entries: Vec<Entry>,
+}
+
+impl Recorded {
+    /// Where it stands.
+    ///
+    /// # Errors
+    /// When the events do not follow from each other.
+    pub fn state(&self) -> Result<State, OutOfOrder> {
+        State::of(self.entries.iter().map(|entry| &entry.event))
+    }
+}
+
+/// One event and when it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub event: Event,
+}
+
+/// Why the journal could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Another worker holds the lease.
+    #[error("another worker is rotating {target}{}", .until.map(|until| format!("; its lease ends at {until}")).unwrap_or_default())]
+    Busy {
+        /// The target.
+        target: TargetId,
+        /// When its lease ends, if it is not renewed.
+        until: Option<Timestamp>,
+    },
+    /// Another worker took the lease over.
+    #[error("another worker has taken {target} over; this one stops")]
+    Fenced {
+        /// The target.
+        target: TargetId,
+    },
+    /// It cannot be reached, read or written to.
+    #[error("the journal cannot be used: {reason}")]
+    Unavailable {
+        /// Why, without a secret.
+        reason: String,
+        /// What caused it.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync + 'static>>,
+    },
+    /// It holds something that this version cannot make sense of, or that was sealed under another key.
+    #[error("the journal holds something unreadable: {reason}")]
+    Unreadable {
+        /// What, without a secret.
+        reason: String,
+    },
+}
