@@ -173,11 +173,7 @@ mod tests {
     use super::*;
 
     fn request(path: &str, authorization: &str) -> Request {
-        http::Request::builder()
-            .uri(path)
-            .header("authorization", authorization)
-            .body(Bytes::new())
-            .expect("a request")
+        http::Request::builder().uri(path).header("authorization", authorization).body(Bytes::new()).expect("a request")
     }
 
     #[test]

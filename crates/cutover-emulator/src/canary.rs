@@ -8,8 +8,11 @@ pub const TEXT: &str = "Cnry";
 /// The mark in secrets that are lower-case hexadecimal: Hopae's.
 pub const HEX: &str = "c0ffeecafe";
 
+/// The mark in Stytch's access tokens: the part of their header that names the emulator's key.
+pub const JWT: &str = "Imp3ay10ZXN0LWVtdWxhdG9yLW9ubHki";
+
 /// Every mark.
-pub const ALL: [&str; 2] = [TEXT, HEX];
+pub const ALL: [&str; 3] = [TEXT, HEX, JWT];
 
 /// Whether `text` holds any part of a secret that an emulator made.
 pub fn is_in(text: &str) -> bool {

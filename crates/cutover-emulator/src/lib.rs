@@ -1,10 +1,33 @@
 //! Stateful emulators of identity vendors.
 
 pub mod answer;
+#[cfg(feature = "server")]
+mod call;
 pub mod canary;
+mod clock;
+mod disturb;
+mod exchange;
+pub mod faults;
 pub mod hopae;
+mod log;
 pub mod model;
 pub mod secret;
+mod seeds;
+#[cfg(feature = "server")]
+pub mod server;
+pub mod stytch;
+pub mod switches;
+mod vendor;
+#[cfg(feature = "wiremock")]
+pub mod wiremock;
+mod world;
 pub mod zitadel;
 
+pub use clock::Clock;
+pub use exchange::{Broken, Delivered, Exchange, Ticket};
+pub use faults::{Fault, FaultKind, NotAFault, Ordinals};
+pub use log::LogEntry;
 pub use model::{Model, Request, Response, Switch, UnknownBehaviour};
+pub use seeds::{SeededSecret, Seeds};
+pub use vendor::{UnknownVendor, Vendor};
+pub use world::{Builder, ControlError, Emulator, SwitchState, UNROUTED};

@@ -76,11 +76,8 @@ mod tests {
     #[test]
     fn every_kind_of_secret_has_its_length_and_its_mark() {
         let mut rng = fastrand::Rng::with_seed(1);
-        for (secret, len) in [
-            (alphanumeric(&mut rng, 64), 64),
-            (base64url(&mut rng, 48), 48),
-            (hex(&mut rng, 64), 64),
-        ] {
+        for (secret, len) in [(alphanumeric(&mut rng, 64), 64), (base64url(&mut rng, 48), 48), (hex(&mut rng, 64), 64)]
+        {
             assert_eq!(secret.len(), len);
             assert!(canary::is_in(&secret));
         }

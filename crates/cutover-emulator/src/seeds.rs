@@ -1,0 +1,52 @@
+//! The vendors as they are at first, and what a caller has to know of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::hopae::{Hopae, HopaeSeed};
+use crate::model::Model;
+use crate::stytch::{Stytch, StytchSeed};
+use crate::vendor::Vendor;
+
+/// The credentials and targets that the vendors were seeded with.
+#[derive(Clone, Debug, serde::Serialize)]
+#[non_exhaustive]
+pub struct Seeds {
+    /// Stytch's.
+    pub stytch: StytchSeed,
+    /// Hopae's.
+    pub hopae: HopaeSeed,
+}
+
+/// A secret that a caller is told. `Debug` shows nothing of it; `Serialize` shows it.
+#[derive(Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
+pub struct SeededSecret(String);
+
+impl SeededSecret {
+    /// Takes a secret that an emulator made.
+    pub const fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    /// The secret.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SeededSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SeededSecret(..)")
+    }
+}
+
+/// Every vendor, seeded.
+pub(crate) fn models(seed: u64, targets: usize) -> (BTreeMap<Vendor, Box<dyn Model>>, Seeds) {
+    let (stytch, stytch_seed) = Stytch::seeded(seed, targets);
+    let mut models: BTreeMap<Vendor, Box<dyn Model>> = BTreeMap::new();
+    models.insert(Vendor::Stytch, Box::new(stytch));
+    let (hopae, hopae_seed) = Hopae::seeded(seed, targets);
+    models.insert(Vendor::Hopae, Box::new(hopae));
+    (models, Seeds { stytch: stytch_seed, hopae: hopae_seed })
+}

@@ -1,0 +1,158 @@
+//! The emulators on real sockets: each vendor at the root of its own port, and a port to control them.
+//!
+//! | control call | what it does |
+//! | --- | --- |
+//! | `GET /` | what there is: base URLs and credentials, operations, switches, kinds of faults |
+//! | `GET /log` | the latest requests, without anything secret |
+//! | `POST /clock` `{"advance_s": 60}` | moves the vendors' time ahead |
+//! | `POST /faults` `{"fault": "stytch.m2m.start#1=lose_answer"}` | adds a fault |
+//! | `DELETE /faults` | removes every fault |
+//! | `POST /behaviours` `{"name": "stytch.start_while_pending", "value": "replace"}` | sets a switch |
+//! | `POST /release` | lets go of the answers that are kept back |
+//! | `POST /reset` | everything as it was at the start |
+//!
+//! Faults are real on the wire. A call that breaks off ends in a reset of its connection, a cut body in half a body
+//! whose length was announced whole.
+
+mod body;
+mod control;
+mod line;
+mod vendor;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::vendor::Vendor;
+use crate::world::Emulator;
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    control: SocketAddr,
+}
+
+impl Listen {
+    /// The control at `control`, the vendors at the same address and at ports that the system chooses.
+    pub const fn at(control: SocketAddr) -> Self {
+        Self { control }
+    }
+
+    /// The control at `port` of 127.0.0.1; with 0, at a port that the system chooses.
+    pub const fn loopback(port: u16) -> Self {
+        Self::at(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self::loopback(0)
+    }
+}
+
+/// Why the emulators cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The address can be reached from outside.
+    #[error("{address} is no loopback address; emulators are served to this machine only, as on 127.0.0.1")]
+    NotLoopback {
+        /// The address that was wanted.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address that was wanted.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// The emulators, served. Dropping it closes every port and every connection.
+#[derive(Debug)]
+pub struct Server {
+    emulator: Emulator,
+    control: SocketAddr,
+    vendors: Vec<(Vendor, SocketAddr)>,
+    tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// Serves `emulator`.
+    ///
+    /// # Errors
+    /// When the address is no loopback address, or cannot be listened on.
+    pub async fn start(emulator: Emulator, listen: Listen) -> Result<Self, ServerError> {
+        let (listener, control) = bind(listen.control).await?;
+        let mut server = Self { emulator, control, vendors: Vec::new(), tasks: JoinSet::new() };
+        for vendor in Vendor::ALL {
+            let (listener, address) = bind(SocketAddr::new(control.ip(), 0)).await?;
+            server.vendors.push((vendor, address));
+            server.tasks.spawn(vendor::serve(server.emulator.clone(), vendor, listener, address));
+        }
+        let shown = server.describe();
+        server.tasks.spawn(control::serve(server.emulator.clone(), shown, listener));
+        Ok(server)
+    }
+
+    /// The emulator behind the sockets.
+    pub const fn emulator(&self) -> &Emulator {
+        &self.emulator
+    }
+
+    /// The URL of the control, with a slash at its end.
+    pub fn control_url(&self) -> String {
+        format!("http://{}/", self.control)
+    }
+
+    /// The vendor's base URL, without a slash at its end: what its client takes as `base_url`.
+    pub fn base_url(&self, vendor: Vendor) -> String {
+        let address = self.vendors.iter().find(|(of, _)| *of == vendor).map(|(_, at)| *at);
+        // Every vendor has its listener from the start on.
+        let address = address.unwrap_or(self.control);
+        format!("http://{address}{}", base_path(vendor))
+    }
+
+    /// Everything a caller has to know: base URLs, seeded credentials, the control URL.
+    pub fn describe(&self) -> Value {
+        let mut vendors = serde_json::to_value(self.emulator.seeds()).unwrap_or_default();
+        for vendor in Vendor::ALL {
+            if let Some(Value::Object(seed)) = vendors.get_mut(vendor.name()) {
+                seed.insert("base_url".to_owned(), self.base_url(vendor).into());
+            }
+        }
+        json!({ "control_url": self.control_url(), "vendors": vendors })
+    }
+
+    /// Closes every port and every connection and waits until they are closed.
+    pub async fn shutdown(mut self) {
+        self.tasks.shutdown().await;
+    }
+
+    /// Serves until the process ends.
+    pub async fn wait(mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+const fn base_path(vendor: Vendor) -> &'static str {
+    match vendor {
+        Vendor::Hopae => "/connect",
+        Vendor::Stytch | Vendor::Zitadel => "",
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
+    if !address.ip().is_loopback() {
+        return Err(ServerError::NotLoopback { address });
+    }
+    let failed = |source| ServerError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}

@@ -1,0 +1,310 @@
+//! A client as Stytch keeps it, and the three shapes in which it shows one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+use super::route::Family;
+use crate::secret::{self, Hash};
+
+/// One client. Of its secrets only hashes and last characters are here.
+pub(super) struct Client {
+    pub(super) id: String,
+    pub(super) order: u64,
+    pub(super) fields: Fields,
+    /// `None` for a public Connected App.
+    pub(super) current: Option<Kept>,
+    /// Set while a rotation is pending.
+    pub(super) next: Option<Kept>,
+}
+
+/// What is kept of a secret.
+#[derive(Clone)]
+pub(super) struct Kept {
+    hash: Hash,
+    last_four: String,
+}
+
+impl Kept {
+    pub(super) fn of(secret: &str) -> Self {
+        Self { hash: Hash::of(secret), last_four: secret::last_four(secret) }
+    }
+}
+
+/// What the two families show besides their secrets.
+pub(super) enum Fields {
+    ConnectedApp(AppFields),
+    M2m(M2mFields),
+}
+
+impl Client {
+    pub(super) const fn family(&self) -> Family {
+        match self.fields {
+            Fields::ConnectedApp(_) => Family::ConnectedApp,
+            Fields::M2m(_) => Family::M2m,
+        }
+    }
+
+    /// Whether `secret` authenticates the client now: in a rotation both secrets do.
+    pub(super) fn accepts(&self, secret: &str) -> bool {
+        [&self.current, &self.next].into_iter().flatten().any(|kept| kept.hash.matches(secret))
+    }
+
+    pub(super) const fn is_public(&self) -> bool {
+        self.current.is_none()
+    }
+
+    pub(super) const fn is_active(&self) -> bool {
+        match &self.fields {
+            Fields::ConnectedApp(_) => true,
+            Fields::M2m(fields) => matches!(fields.status, Status::Active),
+        }
+    }
+
+    pub(super) fn shown(&self, shape: Shape<'_>, older_server: bool) -> Value {
+        let fields = match &self.fields {
+            Fields::ConnectedApp(fields) => serde_json::to_value(fields),
+            Fields::M2m(fields) => serde_json::to_value(fields),
+        };
+        let Ok(Value::Object(mut shown)) = fields else { return Value::Null };
+        let last_four = |kept: &Option<Kept>| kept.as_ref().map(|kept| kept.last_four.clone());
+        let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
+        put("client_id", self.id.as_str().into());
+        put("client_secret_last_four", last_four(&self.current).into());
+        put("next_client_secret_last_four", last_four(&self.next).into());
+        match shape {
+            Shape::Base if self.family() == Family::ConnectedApp => {
+                put("creation_method", "api".into());
+            }
+            Shape::Base | Shape::WithSecret(None) => {}
+            Shape::WithSecret(Some(secret)) => {
+                put("client_secret", secret.into());
+            }
+            Shape::WithNextSecret(secret) => {
+                put("next_client_secret", secret.into());
+            }
+        }
+        if older_server {
+            shown.remove("creation_method");
+            shown.remove("id_token_template_content");
+        }
+        Value::Object(shown)
+    }
+}
+
+/// Which of a client's secrets an answer shows.
+#[derive(Clone, Copy)]
+pub(super) enum Shape<'a> {
+    /// None.
+    Base,
+    /// The first secret, where there is one: answer to create.
+    WithSecret(Option<&'a str>),
+    /// The next secret: answer to start.
+    WithNextSecret(&'a str),
+}
+
+/// A Connected App's fields, as shown.
+#[derive(Serialize)]
+pub(super) struct AppFields {
+    client_name: String,
+    client_description: String,
+    status: Status,
+    client_type: AppType,
+    full_access_allowed: bool,
+    redirect_urls: Vec<String>,
+    post_logout_redirect_urls: Vec<String>,
+    access_token_expiry_minutes: i32,
+    access_token_template_content: String,
+    id_token_template_content: String,
+    bypass_consent_for_offline_access: bool,
+    access_token_custom_audience: Option<String>,
+    logo_url: Option<String>,
+    client_id_metadata_url: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum AppType {
+    FirstParty,
+    FirstPartyPublic,
+    ThirdParty,
+    ThirdPartyPublic,
+}
+
+/// What create and update of a Connected App take; null is as good as absent.
+#[derive(Default, Deserialize)]
+pub(super) struct AppInput {
+    client_type: Option<String>,
+    client_name: Option<String>,
+    client_description: Option<String>,
+    full_access_allowed: Option<bool>,
+    redirect_urls: Option<Vec<String>>,
+    post_logout_redirect_urls: Option<Vec<String>>,
+    access_token_expiry_minutes: Option<i32>,
+    access_token_template_content: Option<String>,
+    id_token_template_content: Option<String>,
+    bypass_consent_for_offline_access: Option<bool>,
+    access_token_custom_audience: Option<String>,
+    logo_url: Option<String>,
+}
+
+impl AppInput {
+    /// What an application would send for a confidential client.
+    pub(super) fn confidential(name: String) -> Self {
+        Self {
+            client_type: Some("first_party".to_owned()),
+            client_name: Some(name),
+            redirect_urls: Some(vec!["https://app.example.com/callback".to_owned()]),
+            ..Self::default()
+        }
+    }
+}
+
+impl AppFields {
+    /// The fields of a new app; `bad_type` is the error type for a wrong `client_type`.
+    pub(super) fn create(input: AppInput, bad_type: &'static str) -> Result<Self, Problem> {
+        let client_type = match input.client_type.as_deref() {
+            Some("first_party") => AppType::FirstParty,
+            Some("first_party_public") => AppType::FirstPartyPublic,
+            Some("third_party") => AppType::ThirdParty,
+            Some("third_party_public") => AppType::ThirdPartyPublic,
+            _ => return Err(Problem::api(400, bad_type, "client_type is not one of the four.")),
+        };
+        let mut fields = Self {
+            client_name: String::new(),
+            client_description: String::new(),
+            status: Status::Active,
+            client_type,
+            full_access_allowed: false,
+            redirect_urls: Vec::new(),
+            post_logout_redirect_urls: Vec::new(),
+            access_token_expiry_minutes: 60,
+            access_token_template_content: "{}".to_owned(),
+            id_token_template_content: "{}".to_owned(),
+            bypass_consent_for_offline_access: false,
+            access_token_custom_audience: None,
+            logo_url: None,
+            client_id_metadata_url: None,
+        };
+        fields.update(input)?;
+        Ok(fields)
+    }
+
+    /// Takes over what `input` holds; the type of a client never changes.
+    pub(super) fn update(&mut self, input: AppInput) -> Result<(), Problem> {
+        let templates = [&input.access_token_template_content, &input.id_token_template_content];
+        let is_object = |text: &String| serde_json::from_str::<Map<String, Value>>(text).is_ok();
+        if !templates.into_iter().flatten().all(is_object) {
+            return Err(invalid_argument("A token template is not a JSON object."));
+        }
+        set(&mut self.client_name, input.client_name);
+        set(&mut self.client_description, input.client_description);
+        set(&mut self.full_access_allowed, input.full_access_allowed);
+        set(&mut self.redirect_urls, input.redirect_urls);
+        set(&mut self.post_logout_redirect_urls, input.post_logout_redirect_urls);
+        set(&mut self.access_token_expiry_minutes, input.access_token_expiry_minutes);
+        set(&mut self.access_token_template_content, input.access_token_template_content);
+        set(&mut self.id_token_template_content, input.id_token_template_content);
+        let offline = input.bypass_consent_for_offline_access;
+        set(&mut self.bypass_consent_for_offline_access, offline);
+        if input.access_token_custom_audience.is_some() {
+            self.access_token_custom_audience = input.access_token_custom_audience;
+        }
+        if input.logo_url.is_some() {
+            self.logo_url = input.logo_url;
+        }
+        Ok(())
+    }
+
+    pub(super) const fn is_confidential(&self) -> bool {
+        matches!(self.client_type, AppType::FirstParty | AppType::ThirdParty)
+    }
+}
+
+/// An M2M client's fields, as shown.
+#[derive(Serialize)]
+pub(super) struct M2mFields {
+    pub(super) client_name: String,
+    client_description: String,
+    status: Status,
+    pub(super) scopes: Vec<String>,
+    trusted_metadata: Map<String, Value>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Active,
+    Inactive,
+}
+
+/// What create and update of an M2M client take; null is as good as absent.
+#[derive(Default, Deserialize)]
+pub(super) struct M2mInput {
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret: Option<String>,
+    client_name: Option<String>,
+    client_description: Option<String>,
+    status: Option<String>,
+    scopes: Option<Vec<String>>,
+    trusted_metadata: Option<Map<String, Value>>,
+}
+
+impl M2mInput {
+    /// What an application would send.
+    pub(super) fn named(name: String) -> Self {
+        let scopes = vec!["read:reports".to_owned(), "write:reports".to_owned()];
+        Self { client_name: Some(name), scopes: Some(scopes), ..Self::default() }
+    }
+}
+
+impl M2mFields {
+    pub(super) fn create(input: M2mInput) -> Result<Self, Problem> {
+        if input.scopes.is_none() {
+            return Err(invalid_argument("scopes is required."));
+        }
+        let mut fields = Self {
+            client_name: String::new(),
+            client_description: String::new(),
+            status: Status::Active,
+            scopes: Vec::new(),
+            trusted_metadata: Map::new(),
+        };
+        // A new client is active: create has no status.
+        fields.update(M2mInput { status: None, ..input })?;
+        Ok(fields)
+    }
+
+    pub(super) fn update(&mut self, input: M2mInput) -> Result<(), Problem> {
+        let status = match input.status.as_deref() {
+            None => None,
+            Some("active") => Some(Status::Active),
+            Some("inactive") => Some(Status::Inactive),
+            Some(_) => {
+                let message = "status is neither active nor inactive.";
+                return Err(Problem::api(400, "invalid_m2m_client_status", message));
+            }
+        };
+        let is_scope = |scope: &String| !scope.is_empty() && !scope.contains(char::is_whitespace);
+        if !input.scopes.iter().flatten().all(is_scope) {
+            let message = "A scope is empty or holds a space.";
+            return Err(Problem::api(400, "invalid_m2m_client_scope", message));
+        }
+        set(&mut self.client_name, input.client_name);
+        set(&mut self.client_description, input.client_description);
+        set(&mut self.status, status);
+        set(&mut self.scopes, input.scopes);
+        set(&mut self.trusted_metadata, input.trusted_metadata);
+        Ok(())
+    }
+}
+
+pub(super) fn invalid_argument(message: &'static str) -> Problem {
+    Problem::api(400, "invalid_argument", message)
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}

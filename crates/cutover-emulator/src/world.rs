@@ -1,0 +1,514 @@
+//! Every emulated vendor in one place: their clock, their faults and what they saw.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::disturb;
+use crate::exchange::{Exchange, Ticket};
+use crate::faults::{Fault, FaultKind, NotAFault, pattern_matches};
+use crate::log::{Log, LogEntry};
+use crate::model::{Model, Request, UnknownBehaviour};
+use crate::seeds::{Seeds, models};
+use crate::vendor::{UnknownVendor, Vendor};
+
+/// The name under which requests count that no route of the vendor fits.
+pub const UNROUTED: &str = "unrouted";
+
+/// All emulated vendors. Cheap to clone; every clone is the same emulator.
+///
+/// Does no I/O: a front hands it requests and does on the wire what [`Exchange`] says. `Debug` shows no secret.
+#[derive(Clone)]
+pub struct Emulator {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    recipe: Recipe,
+    world: Mutex<World>,
+}
+
+/// What an emulator is built from, and built from again at a reset.
+#[derive(Clone, Copy, Debug)]
+struct Recipe {
+    seed: u64,
+    targets: usize,
+    clock: Clock,
+}
+
+struct World {
+    clock: Clock,
+    models: BTreeMap<Vendor, Box<dyn Model>>,
+    faults: Vec<Armed>,
+    handled: BTreeMap<(Vendor, &'static str), u64>,
+    late: Vec<Late>,
+    log: Log,
+    releases: u64,
+    wakers: Vec<Waker>,
+}
+
+/// A fault and the calls it has seen.
+struct Armed {
+    fault: Fault,
+    seen: u64,
+}
+
+/// A request on its way.
+struct Late {
+    vendor: Vendor,
+    request: Request,
+    after: u32,
+}
+
+/// Builds an [`Emulator`].
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Builder {
+    recipe: Recipe,
+}
+
+impl Builder {
+    /// Where everything that looks random comes from. 0 when not given.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.recipe.seed = seed;
+        self
+    }
+
+    /// How many targets each vendor is seeded with; 0, the default, is one of each kind.
+    pub const fn targets(mut self, targets: usize) -> Self {
+        self.recipe.targets = targets;
+        self
+    }
+
+    /// The vendors' clock. Real time when not given.
+    pub const fn clock(mut self, clock: Clock) -> Self {
+        self.recipe.clock = clock;
+        self
+    }
+
+    /// The emulator, with no faults and every switch at its default.
+    pub fn build(self) -> Emulator {
+        let world = Mutex::new(World::new(&self.recipe, 0));
+        Emulator { shared: Arc::new(Shared { recipe: self.recipe, world }) }
+    }
+}
+
+impl Emulator {
+    /// Starts to build one.
+    pub const fn builder() -> Builder {
+        Builder { recipe: Recipe { seed: 0, targets: 0, clock: Clock::real() } }
+    }
+
+    /// Lets a request reach `vendor`, unless a fault is in the way, and says what to do on the wire.
+    pub fn exchange(&self, vendor: Vendor, request: Request) -> Exchange {
+        self.change(|world| world.exchange(vendor, request))
+    }
+
+    /// The emulated time.
+    pub fn now(&self) -> Timestamp {
+        self.lock().clock.now()
+    }
+
+    /// Whether time stands still until [`advance`](Self::advance).
+    pub fn has_simulated_time(&self) -> bool {
+        self.lock().clock.is_simulated()
+    }
+
+    /// Moves the emulated time ahead.
+    pub fn advance(&self, by: Duration) {
+        self.change(|world| world.clock.advance(by));
+    }
+
+    /// Adds a fault by its text form, as in `stytch.m2m.start#1=lose_answer`.
+    ///
+    /// # Errors
+    /// When the text is no fault, or names an operation that the vendor does not have.
+    pub fn fault(&self, text: &str) -> Result<(), ControlError> {
+        self.add_fault(text.parse()?)
+    }
+
+    /// Adds a fault. It counts calls from now on; of several faults that strike one call, the first added wins.
+    ///
+    /// # Errors
+    /// When the vendor has no such operation.
+    pub fn add_fault(&self, fault: Fault) -> Result<(), ControlError> {
+        self.change(|world| {
+            let known = world.operations(fault.vendor);
+            let exists = |operation: &&str| pattern_matches(&fault.operation, operation);
+            if !known.iter().any(exists) && fault.operation != UNROUTED {
+                return Err(ControlError::Operation {
+                    vendor: fault.vendor,
+                    operation: fault.operation.clone(),
+                    known: known.join(", "),
+                });
+            }
+            world.faults.push(Armed { fault, seen: 0 });
+            Ok(())
+        })
+    }
+
+    /// The faults there are, whether or not they can still strike.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.lock().faults.iter().map(|armed| armed.fault.clone()).collect()
+    }
+
+    /// Removes every fault. Requests that are already on their way still arrive.
+    pub fn clear_faults(&self) {
+        self.change(|world| world.faults.clear());
+    }
+
+    /// Sets a switch, named with its vendor as in `stytch.start_while_pending`.
+    ///
+    /// # Errors
+    /// When there is no such vendor, switch or value.
+    pub fn set_behaviour(&self, name: &str, value: &str) -> Result<(), ControlError> {
+        let (vendor, switch) = name.split_once('.').unwrap_or((name, ""));
+        let vendor: Vendor = vendor.parse()?;
+        self.change(|world| match world.models.get_mut(&vendor) {
+            Some(model) => Ok(model.set_behaviour(switch, value)?),
+            None => Ok(()),
+        })
+    }
+
+    /// Every switch of every vendor, with its present value.
+    pub fn switches(&self) -> Vec<SwitchState> {
+        let world = self.lock();
+        let of = |(vendor, model): (&Vendor, &Box<dyn Model>)| {
+            let states = model.switches().iter().map(|switch| SwitchState {
+                name: format!("{vendor}.{}", switch.name),
+                value: model.behaviour(switch.name).unwrap_or_default(),
+                values: switch.values,
+                citation: switch.citation,
+            });
+            states.collect::<Vec<_>>()
+        };
+        world.models.iter().flat_map(of).collect()
+    }
+
+    /// The operations of `vendor`, by the names that faults use.
+    pub fn operations(&self, vendor: Vendor) -> &'static [&'static str] {
+        self.lock().operations(vendor)
+    }
+
+    /// The latest requests, oldest first, without anything secret.
+    pub fn log(&self) -> Vec<LogEntry> {
+        self.lock().log.entries()
+    }
+
+    /// How many calls of `operation`, which may hold `*`, have reached the vendor.
+    pub fn handled(&self, vendor: Vendor, operation: &str) -> u64 {
+        self.lock().handled(vendor, operation)
+    }
+
+    /// Waits until `count` calls of `operation`, which may hold `*`, have reached the vendor and been acted upon.
+    ///
+    /// Needs no particular runtime; dropping the future is safe.
+    pub async fn reached(&self, vendor: Vendor, operation: &str, count: u64) {
+        self.until(|world| count <= world.handled(vendor, operation)).await;
+    }
+
+    /// Lets go of every answer that is kept back now.
+    pub fn release(&self) {
+        self.change(|world| world.releases += 1);
+    }
+
+    /// Waits until the answer that `ticket` stands for may go.
+    ///
+    /// Needs no particular runtime; dropping the future is safe.
+    pub async fn released(&self, ticket: Ticket) {
+        self.until(|world| ticket.0 < world.releases).await;
+    }
+
+    /// Whether a fault keeps every connection to `vendor` from coming about.
+    pub fn is_closed(&self, vendor: Vendor) -> bool {
+        self.lock().is_closed(vendor)
+    }
+
+    /// Waits until [`is_closed`](Self::is_closed) is `closed`.
+    pub async fn closes(&self, vendor: Vendor, closed: bool) {
+        self.until(|world| world.is_closed(vendor) == closed).await;
+    }
+
+    /// Goes back to how the emulator was built: state, clock, switches, faults, counts and log.
+    ///
+    /// Answers that are kept back are released; requests on their way never arrive.
+    pub fn reset(&self) {
+        let recipe = self.shared.recipe;
+        self.change(|world| {
+            let wakers = std::mem::take(&mut world.wakers);
+            *world = World::new(&recipe, world.releases + 1);
+            world.wakers = wakers;
+        });
+    }
+
+    /// The credentials and targets the vendors were seeded with, secrets included.
+    ///
+    /// Made again from the seed: the emulator itself keeps none of them.
+    pub fn seeds(&self) -> Seeds {
+        models(self.shared.recipe.seed, self.shared.recipe.targets).1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.shared.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = self.lock();
+        let result = change(&mut world);
+        let wakers = std::mem::take(&mut world.wakers);
+        drop(world);
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    async fn until(&self, holds: impl Fn(&World) -> bool) {
+        poll_fn(|context| {
+            let mut world = self.lock();
+            if holds(&world) {
+                return Poll::Ready(());
+            }
+            let waker = context.waker();
+            if !world.wakers.iter().any(|known| known.will_wake(waker)) {
+                world.wakers.push(waker.clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let world = self.lock();
+        f.debug_struct("Emulator")
+            .field("seed", &self.shared.recipe.seed)
+            .field("clock", &world.clock)
+            .field("models", &world.models)
+            .field("faults", &world.faults.len())
+            .field("requests", &world.log.count())
+            .finish()
+    }
+}
+
+/// A switch and its present value.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct SwitchState {
+    /// The name with the vendor, as in `stytch.start_while_pending`.
+    pub name: String,
+    /// The present value.
+    pub value: String,
+    /// The values it takes, the default first.
+    pub values: &'static [&'static str],
+    /// What the vendor says, or that it says nothing.
+    pub citation: &'static str,
+}
+
+/// A wish that an emulator cannot meet.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// There is no such vendor.
+    #[error(transparent)]
+    Vendor(#[from] UnknownVendor),
+    /// There is no such switch or value.
+    #[error(transparent)]
+    Behaviour(#[from] UnknownBehaviour),
+    /// The text is no fault.
+    #[error(transparent)]
+    Fault(#[from] NotAFault),
+    /// The vendor has no such operation.
+    #[error("{vendor} has no operation {operation:?}; it has {known}")]
+    Operation {
+        /// The vendor that was named.
+        vendor: Vendor,
+        /// The operation that was named.
+        operation: String,
+        /// The operations there are.
+        known: String,
+    },
+}
+
+impl World {
+    fn new(recipe: &Recipe, releases: u64) -> Self {
+        Self {
+            clock: recipe.clock,
+            models: models(recipe.seed, recipe.targets).0,
+            faults: Vec::new(),
+            handled: BTreeMap::new(),
+            late: Vec::new(),
+            log: Log::default(),
+            releases,
+            wakers: Vec::new(),
+        }
+    }
+
+    fn exchange(&mut self, vendor: Vendor, request: Request) -> Exchange {
+        let operation = self.operation(vendor, &request);
+        let fault = self.strike(vendor, operation);
+        let exchange = match &fault {
+            Some(fault) => self.disturbed(&fault.kind, vendor, operation, request, fault),
+            None => Exchange::Answer(self.handle(vendor, operation, &request, None, false)),
+        };
+        self.arrivals(vendor);
+        exchange
+    }
+
+    fn disturbed(
+        &mut self,
+        kind: &FaultKind,
+        vendor: Vendor,
+        operation: &'static str,
+        request: Request,
+        fault: &Fault,
+    ) -> Exchange {
+        match kind {
+            FaultKind::RefuseConnection => {
+                self.missed(vendor, operation, &request, fault);
+                Exchange::Refuse
+            }
+            FaultKind::LoseRequest => {
+                self.missed(vendor, operation, &request, fault);
+                Exchange::Close
+            }
+            FaultKind::DeliverLate { after } => {
+                self.missed(vendor, operation, &request, fault);
+                self.send_later(vendor, request, *after);
+                Exchange::Close
+            }
+            FaultKind::TooManyRequests { retry_after } => {
+                self.missed(vendor, operation, &request, fault);
+                Exchange::Answer(match self.models.get(&vendor) {
+                    Some(model) => model.overloaded(*retry_after),
+                    None => crate::answer::empty(429),
+                })
+            }
+            FaultKind::ErrorBeforeCommit => {
+                self.missed(vendor, operation, &request, fault);
+                Exchange::Answer(self.broken(vendor))
+            }
+            FaultKind::ErrorAfterCommit => {
+                let _unsent = self.handle(vendor, operation, &request, Some(fault), false);
+                Exchange::Answer(self.broken(vendor))
+            }
+            FaultKind::DuplicateLater { after } => {
+                let response = self.handle(vendor, operation, &request, Some(fault), false);
+                self.send_later(vendor, request, *after);
+                Exchange::Answer(response)
+            }
+            kind => {
+                let response = self.handle(vendor, operation, &request, Some(fault), false);
+                disturb::answer(kind, response, Ticket(self.releases))
+            }
+        }
+    }
+
+    /// The vendor acts.
+    fn handle(
+        &mut self,
+        vendor: Vendor,
+        operation: &'static str,
+        request: &Request,
+        fault: Option<&Fault>,
+        late: bool,
+    ) -> crate::Response {
+        let now = self.clock.now();
+        let response = match self.models.get_mut(&vendor) {
+            Some(model) => model.handle(now, request),
+            None => crate::answer::empty(502),
+        };
+        *self.handled.entry((vendor, operation)).or_default() += 1;
+        self.note(vendor, operation, request, Some(response.status().as_u16()), fault, late);
+        response
+    }
+
+    fn missed(&mut self, vendor: Vendor, operation: &'static str, request: &Request, fault: &Fault) {
+        self.note(vendor, operation, request, None, Some(fault), false);
+    }
+
+    fn note(
+        &mut self,
+        vendor: Vendor,
+        operation: &'static str,
+        request: &Request,
+        status: Option<u16>,
+        fault: Option<&Fault>,
+        late: bool,
+    ) {
+        self.log.push(LogEntry {
+            number: 0,
+            at: self.clock.now(),
+            vendor,
+            operation,
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            status,
+            fault: fault.map(|fault| fault.kind.to_string()),
+            late,
+        });
+    }
+
+    fn send_later(&mut self, vendor: Vendor, request: Request, after: u32) {
+        // The request that is being answered now counts as one arrival more.
+        let after = after.saturating_add(1);
+        self.late.push(Late { vendor, request, after });
+    }
+
+    /// Lets those requests arrive whose time has come.
+    fn arrivals(&mut self, vendor: Vendor) {
+        for late in self.late.iter_mut().filter(|late| late.vendor == vendor) {
+            late.after -= 1;
+        }
+        let (due, waiting) = std::mem::take(&mut self.late).into_iter().partition(|late| late.after == 0);
+        self.late = waiting;
+        let due: Vec<Late> = due;
+        for late in due {
+            let operation = self.operation(vendor, &late.request);
+            let _nobody_waits = self.handle(vendor, operation, &late.request, None, true);
+        }
+    }
+
+    /// The fault that strikes this call; every fault that is about the operation counts it.
+    fn strike(&mut self, vendor: Vendor, operation: &str) -> Option<Fault> {
+        let mut struck = None;
+        for armed in &mut self.faults {
+            if armed.fault.vendor == vendor && armed.fault.is_about(operation) {
+                armed.seen += 1;
+                if struck.is_none() && armed.fault.ordinals.contain(armed.seen) {
+                    struck = Some(armed.fault.clone());
+                }
+            }
+        }
+        struck
+    }
+
+    fn broken(&self, vendor: Vendor) -> crate::Response {
+        match self.models.get(&vendor) {
+            Some(model) => model.broken(),
+            None => crate::answer::empty(500),
+        }
+    }
+
+    fn operation(&self, vendor: Vendor, request: &Request) -> &'static str {
+        let model = self.models.get(&vendor);
+        model.and_then(|model| model.operation(request)).unwrap_or(UNROUTED)
+    }
+
+    fn operations(&self, vendor: Vendor) -> &'static [&'static str] {
+        self.models.get(&vendor).map_or(&[], |model| model.operations())
+    }
+
+    fn handled(&self, vendor: Vendor, operation: &str) -> u64 {
+        let counts = self.handled.iter().filter(|((of, name), _)| *of == vendor && pattern_matches(operation, name));
+        counts.map(|(_, count)| count).sum()
+    }
+
+    fn is_closed(&self, vendor: Vendor) -> bool {
+        self.faults.iter().any(|armed| armed.fault.vendor == vendor && armed.fault.closes_the_vendor())
+    }
+}
