@@ -1,2 +1,62 @@
-//! x.
-fn main() {}
+//! Every chore of the workspace: `cargo xtask ci` is what CI runs, and all it runs.
+
+mod bench;
+mod ci;
+mod deps;
+mod logs;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Every chore of the workspace")]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Runs all tests, then looks for secrets in every log they wrote
+    Test {
+        /// Arguments for `cargo test`, such as `-p cutover-core`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Everything that has to hold before a change lands: fmt, clippy, docs, deps, test
+    Ci,
+    /// Fails when an arrow between the workspace's crates is reversed
+    Deps,
+    /// Checks the rules of `conformance/` against the emulators
+    Conformance {
+        /// Arguments for the suite, such as `--list`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Measures, as ratios within one run
+    Bench {
+        /// What to measure
+        #[arg(value_enum)]
+        what: bench::Bench,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().chore {
+        Chore::Test { args } => test::test(&args),
+        Chore::Ci => ci::ci(),
+        Chore::Deps => deps::deps(),
+        Chore::Conformance { args } => run::cargo("run", &["--quiet", "-p", "cutover-conformance", "--"], &args),
+        Chore::Bench { what } => bench::bench(what),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            run::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

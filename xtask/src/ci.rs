@@ -1,0 +1,22 @@
+//! `cargo xtask ci`: what CI runs, and all it runs.
+
+use crate::run::{Done, cargo, cargo_command, run, say};
+use crate::{deps, test};
+
+/// Everything that has to hold before a change lands, cheapest first.
+pub(crate) fn ci() -> Done {
+    say("== fmt");
+    cargo("fmt", &["--all", "--check"], &[])?;
+    say("== deps");
+    deps::deps()?;
+    say("== clippy");
+    cargo("clippy", &["--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"], &[])?;
+    say("== docs");
+    run(cargo_command("doc")
+        .args(["--workspace", "--no-deps", "--all-features", "--document-private-items", "--locked"])
+        .env("RUSTDOCFLAGS", "-D warnings"))?;
+    say("== conformance");
+    cargo("run", &["--quiet", "--locked", "-p", "cutover-conformance"], &[])?;
+    say("== test");
+    test::test(&["--locked".to_owned()])
+}
