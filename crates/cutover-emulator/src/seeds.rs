@@ -7,6 +7,7 @@ use crate::hopae::{Hopae, HopaeSeed};
 use crate::model::Model;
 use crate::stytch::{Stytch, StytchSeed};
 use crate::vendor::Vendor;
+use crate::zitadel::{Zitadel, ZitadelSeed};
 
 /// The credentials and targets that the vendors were seeded with.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -16,6 +17,8 @@ pub struct Seeds {
     pub stytch: StytchSeed,
     /// Hopae's.
     pub hopae: HopaeSeed,
+    /// Zitadel's.
+    pub zitadel: ZitadelSeed,
 }
 
 /// A secret that a caller is told. `Debug` shows nothing of it; `Serialize` shows it.
@@ -48,5 +51,7 @@ pub(crate) fn models(seed: u64, targets: usize) -> (BTreeMap<Vendor, Box<dyn Mod
     models.insert(Vendor::Stytch, Box::new(stytch));
     let (hopae, hopae_seed) = Hopae::seeded(seed, targets);
     models.insert(Vendor::Hopae, Box::new(hopae));
-    (models, Seeds { stytch: stytch_seed, hopae: hopae_seed })
+    let (zitadel, zitadel_seed) = Zitadel::seeded(seed, targets);
+    models.insert(Vendor::Zitadel, Box::new(zitadel));
+    (models, Seeds { stytch: stytch_seed, hopae: hopae_seed, zitadel: zitadel_seed })
 }
