@@ -1,5 +1,6 @@
 //! The in-process front: a call instead of a socket.
 
+use crate::clock::pause;
 use crate::exchange::{Broken, Delivered, Exchange};
 use crate::model::Request;
 use crate::vendor::Vendor;
@@ -27,7 +28,7 @@ impl Emulator {
                 if self.has_simulated_time() {
                     self.advance(by);
                 } else {
-                    tokio::time::sleep(by).await;
+                    pause(by).await;
                 }
                 Ok(Delivered::whole(response))
             }

@@ -39,6 +39,13 @@ impl Clock {
     }
 }
 
+/// Waits in real time.
+#[cfg(feature = "server")]
+#[allow(clippy::disallowed_methods, reason = "this is the one clock of the emulators")]
+pub(crate) async fn pause(by: Duration) {
+    tokio::time::sleep(by).await;
+}
+
 #[allow(clippy::disallowed_methods, reason = "this is the one clock of the emulators")]
 fn real_now() -> Timestamp {
     Timestamp::now()

@@ -1,4 +1,5 @@
-//! Stateful emulators of identity vendors.
+#![cfg_attr(feature = "server", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "server"), doc = "Stateful emulators of identity vendors.")]
 
 pub mod answer;
 #[cfg(feature = "server")]

@@ -179,16 +179,15 @@ impl Emulator {
     /// Every switch of every vendor, with its present value.
     pub fn switches(&self) -> Vec<SwitchState> {
         let world = self.lock();
-        let of = |(vendor, model): (&Vendor, &Box<dyn Model>)| {
-            let states = model.switches().iter().map(|switch| SwitchState {
+        let states = world.models.iter().flat_map(|(vendor, model)| {
+            model.switches().iter().map(move |switch| SwitchState {
                 name: format!("{vendor}.{}", switch.name),
                 value: model.behaviour(switch.name).unwrap_or_default(),
                 values: switch.values,
                 citation: switch.citation,
-            });
-            states.collect::<Vec<_>>()
-        };
-        world.models.iter().flat_map(of).collect()
+            })
+        });
+        states.collect()
     }
 
     /// The operations of `vendor`, by the names that faults use.

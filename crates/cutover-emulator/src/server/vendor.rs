@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 
-use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -15,6 +14,7 @@ use tokio::task::JoinSet;
 use super::body::{AnswerBody, CutOff};
 use super::line::{Line, Reset};
 use crate::answer;
+use crate::clock::pause;
 use crate::exchange::Exchange;
 use crate::model::{Request, Response};
 use crate::vendor::Vendor;
@@ -95,7 +95,7 @@ async fn answer(
             response
         }
         Exchange::Delay { response, by } => {
-            tokio::time::sleep(by).await;
+            pause(by).await;
             response
         }
     };
@@ -106,5 +106,5 @@ async fn answer(
 pub(super) async fn whole(request: hyper::Request<Incoming>) -> Option<Request> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, REQUEST_MAX).collect().await.ok()?.to_bytes();
-    Some(Request::from_parts(head, Bytes::from(body)))
+    Some(Request::from_parts(head, body))
 }
