@@ -1,0 +1,4 @@
+//! The suite itself under test: correct adapters hold every rule, wrong ones break the rule named for them.
+
+mod suite;
+mod wrong;
