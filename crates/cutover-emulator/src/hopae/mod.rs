@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
+use crate::seeds::SeededSecret;
 use crate::{answer, secret};
 
 pub use seed::{HopaeSeed, HopaeTarget, OtherWorkspace};
@@ -63,13 +64,17 @@ impl Hopae {
             .map(|at| {
                 let name = format!("App {at}");
                 let (app, client_secret) = workspaces.create(now, ours, &name, settings.secret_format, &mut rng);
-                HopaeTarget { kind: "app", client_id: app.client_id, client_secret }
+                HopaeTarget { kind: "app", client_id: app.client_id, client_secret: SeededSecret::new(client_secret) }
             })
             .collect();
         let (app, client_secret) = workspaces.create(now, theirs, "Foreign", settings.secret_format, &mut rng);
-        let other_workspace = OtherWorkspace { api_key: their_key, client_id: app.client_id, client_secret };
+        let other_workspace = OtherWorkspace {
+            api_key: SeededSecret::new(their_key),
+            client_id: app.client_id,
+            client_secret: SeededSecret::new(client_secret),
+        };
         let hopae = Self { settings, workspaces, replays: Replays::default(), rng };
-        (hopae, HopaeSeed { api_key, targets, other_workspace })
+        (hopae, HopaeSeed { api_key: SeededSecret::new(api_key), targets, other_workspace })
     }
 
     fn workspace_route(&mut self, now: Timestamp, route: &Route, request: &Request) -> Response {

@@ -165,12 +165,7 @@ impl Workspaces {
     }
 
     /// Gives an app a new webhook signing secret.
-    pub(super) fn rotate_webhook(
-        &mut self,
-        now: Timestamp,
-        workspace: WorkspaceId,
-        client_id: &str,
-    ) -> Option<String> {
+    pub(super) fn rotate_webhook(&mut self, now: Timestamp, workspace: WorkspaceId, client_id: &str) -> Option<String> {
         let before = self.app(workspace, client_id)?.webhook_secret.as_ref();
         let generation = before.map_or(0, |secret| secret.generation) + 1;
         let (secret, plain) = self.mint(client_id, Line::Webhook, generation, SecretFormat::Hex64);

@@ -154,9 +154,7 @@ pub(super) fn merge_webhook(webhook: &Webhook, object: &Map<String, Value>) -> R
 
 fn snake(value: Value) -> Value {
     match value {
-        Value::Object(fields) => {
-            fields.into_iter().map(|(name, value)| (snake_name(&name), snake(value))).collect()
-        }
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (snake_name(&name), snake(value))).collect(),
         Value::Array(items) => items.into_iter().map(snake).collect(),
         leaf => leaf,
     }

@@ -127,9 +127,7 @@ impl Model for Zitadel {
         let response = match self.settings.overloaded_body {
             OverloadedBody::Json => Refusal::new(Code::ResourceExhausted, "QUOTA-vjAy8", "Quota.Access.Exhausted")
                 .into_response(Surface::Gateway, &self.settings),
-            OverloadedBody::Text => {
-                answer::raw(429, "text/plain; charset=utf-8", "Your ZITADEL instance is blocked.")
-            }
+            OverloadedBody::Text => answer::raw(429, "text/plain; charset=utf-8", "Your ZITADEL instance is blocked."),
         };
         match retry_after {
             None => response,
@@ -164,9 +162,6 @@ impl Model for Zitadel {
 
 impl fmt::Debug for Zitadel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Zitadel")
-            .field("world", &self.world)
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Zitadel").field("world", &self.world).field("settings", &self.settings).finish_non_exhaustive()
     }
 }

@@ -112,13 +112,7 @@ impl Zitadel {
         Some(body)
     }
 
-    fn token(
-        &mut self,
-        now: Timestamp,
-        request: &Request,
-        form: &BTreeMap<String, String>,
-        issuer: &str,
-    ) -> Outcome {
+    fn token(&mut self, now: Timestamp, request: &Request, form: &BTreeMap<String, String>, issuer: &str) -> Outcome {
         let scope = form.get("scope").cloned().unwrap_or_default();
         match form.get("grant_type").map(String::as_str).unwrap_or_default() {
             "" => Err(OauthError::invalid_request("grant_type missing")),

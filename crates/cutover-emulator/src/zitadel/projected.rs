@@ -59,9 +59,8 @@ impl<T> Projected<T> {
     }
 
     fn last_visible(&self, moment: Moment) -> Option<usize> {
-        let seen = |pending: &Pending<T>| {
-            pending.written.position <= moment.caught_up || pending.written.due <= moment.now
-        };
+        let seen =
+            |pending: &Pending<T>| pending.written.position <= moment.caught_up || pending.written.due <= moment.now;
         self.pending.iter().rposition(seen)
     }
 }

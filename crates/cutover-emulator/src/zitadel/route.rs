@@ -188,10 +188,9 @@ impl AppCall {
 /// What there is at a path, by method.
 fn at(segments: &[&str]) -> Vec<(Method, Route)> {
     match *segments {
-        ["management", "v1", "projects", project, "apps", ref rest @ ..] => apps(rest)
-            .into_iter()
-            .map(|(method, call)| (method, Route::App(project.to_owned(), call)))
-            .collect(),
+        ["management", "v1", "projects", project, "apps", ref rest @ ..] => {
+            apps(rest).into_iter().map(|(method, call)| (method, Route::App(project.to_owned(), call))).collect()
+        }
         ["management", "v1", "users", "machine"] => vec![(Method::POST, Route::User(UserCall::Create))],
         ["management", "v1", "users", user, "secret"] => vec![
             (Method::PUT, Route::User(UserCall::Secret(user.to_owned()))),
@@ -201,10 +200,9 @@ fn at(segments: &[&str]) -> Vec<(Method, Route)> {
             let route = |call| Route::UserSecret(Surface::Gateway, Some(user.to_owned()), call);
             vec![(Method::POST, route(SecretCall::Add)), (Method::DELETE, route(SecretCall::Remove))]
         }
-        ["zitadel.application.v2.ApplicationService", call] => application(call)
-            .map(|call| (Method::POST, Route::Application(call)))
-            .into_iter()
-            .collect(),
+        ["zitadel.application.v2.ApplicationService", call] => {
+            application(call).map(|call| (Method::POST, Route::Application(call))).into_iter().collect()
+        }
         ["zitadel.user.v2.UserService", "AddSecret"] => {
             vec![(Method::POST, Route::UserSecret(Surface::Connect, None, SecretCall::Add))]
         }

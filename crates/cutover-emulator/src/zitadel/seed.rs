@@ -1,7 +1,5 @@
 //! A freshly seeded instance, and what a test needs to know of it.
 
-use std::fmt;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, json};
@@ -10,6 +8,7 @@ use super::access::Role;
 use super::state::{AuthMethod, Kind, MachineKey, NewApp, Token, World};
 use super::wire;
 use crate::secret;
+use crate::seeds::SeededSecret;
 
 /// A machine user's private key. It is in every copy of this program and guards nothing.
 const MACHINE_KEY: &str = include_str!("keys/emulator-only-machine-key.pem");
@@ -20,11 +19,11 @@ const MACHINE_KEY_PUBLIC: &str = include_str!("keys/emulator-only-machine-key.pu
 /// When the seeded objects were made, in epoch seconds: 2026-01-01T00:00:00Z.
 const SEEDED_AT: i64 = 1_767_225_600;
 
-/// The credentials of a seeded [`Zitadel`](super::Zitadel). `Debug` shows none of them.
-#[derive(Clone, Serialize)]
+/// The credentials of a seeded [`Zitadel`](super::Zitadel).
+#[derive(Clone, Debug, Serialize)]
 pub struct ZitadelSeed {
     /// A personal access token of an owner of the organisation, who also owns the project of the targets.
-    pub token: String,
+    pub token: SeededSecret,
     /// The organisation.
     pub org_id: String,
     /// The credentials to rotate.
@@ -38,7 +37,7 @@ pub struct ZitadelSeed {
 }
 
 /// One credential with its first secret.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ZitadelTarget {
     /// An API app.
@@ -50,7 +49,7 @@ pub enum ZitadelTarget {
 }
 
 /// An app with its first secret.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct AppTarget {
     /// The project the app belongs to.
     pub project_id: String,
@@ -59,31 +58,31 @@ pub struct AppTarget {
     /// Its client id.
     pub client_id: String,
     /// The secret it was made with.
-    pub client_secret: String,
+    pub client_secret: SeededSecret,
 }
 
 /// A machine user with its first secret.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct MachineUserTarget {
     /// The user.
     pub user_id: String,
     /// Its login name, which is its client id.
     pub client_id: String,
     /// Its secret.
-    pub client_secret: String,
+    pub client_secret: SeededSecret,
 }
 
 /// What a machine user sends to the token endpoint.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ClientCredentials {
     /// The login name.
     pub client_id: String,
     /// The secret.
-    pub client_secret: String,
+    pub client_secret: SeededSecret,
 }
 
 /// A key file as the vendor hands it out.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct KeyFile {
     /// Always `serviceaccount`.
     #[serde(rename = "type")]
@@ -92,7 +91,7 @@ pub struct KeyFile {
     #[serde(rename = "keyId")]
     pub key_id: String,
     /// The private key, PEM PKCS#1.
-    pub key: String,
+    pub key: SeededSecret,
     /// When the key stops being accepted.
     #[serde(rename = "expirationDate")]
     pub expiration_date: String,
@@ -102,14 +101,14 @@ pub struct KeyFile {
 }
 
 /// Callers with less or more power than the owner, and objects out of the owner's reach.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Others {
     /// A token of the instance's owner, who may do everything in every organisation.
-    pub instance_token: String,
+    pub instance_token: SeededSecret,
     /// A token of a user who may only read in the organisation.
-    pub viewer_token: String,
+    pub viewer_token: SeededSecret,
     /// A token of a user who owns a project other than the targets'.
-    pub project_token: String,
+    pub project_token: SeededSecret,
     /// That other project, in the same organisation.
     pub project_id: String,
     /// A user of the organisation who is human and has no secret.
@@ -195,7 +194,7 @@ impl Seeding<'_> {
         let user_id = self.user(org, login, true);
         let client_secret = secret::alphanumeric(self.rng, 64);
         self.world.set_user_secret(self.now, &user_id, Some(&client_secret));
-        MachineUserTarget { user_id, client_id: login.to_owned(), client_secret }
+        MachineUserTarget { user_id, client_id: login.to_owned(), client_secret: SeededSecret::new(client_secret) }
     }
 
     fn key_user(&mut self, org: &str) -> KeyFile {
@@ -207,13 +206,13 @@ impl Seeding<'_> {
         KeyFile {
             kind: "serviceaccount",
             key_id,
-            key: MACHINE_KEY.to_owned(),
+            key: SeededSecret::new(MACHINE_KEY.to_owned()),
             expiration_date: wire::time(expires),
             user_id,
         }
     }
 
-    fn token(&mut self, user: &str) -> String {
+    fn token(&mut self, user: &str) -> SeededSecret {
         let plain = secret::base64url(self.rng, 71);
         let token = Token {
             user: user.to_owned(),
@@ -224,7 +223,7 @@ impl Seeding<'_> {
             scope: "openid".to_owned(),
         };
         self.world.add_token(&plain, token);
-        plain
+        SeededSecret::new(plain)
     }
 
     fn app(&mut self, editor: &str, project: &str, kind: Kind, at: usize) -> AppTarget {
@@ -241,72 +240,9 @@ impl Seeding<'_> {
         let name = format!("{} {at}", kind.word());
         let new = NewApp { id: None, project: project.to_owned(), name, kind, auth: AuthMethod::Basic, config };
         let made = self.world.create_app(self.now, editor, new, self.rng);
-        let (app_id, client_id, client_secret) = made
-            .map(|(app, plain)| (app.id, app.client_id, plain.unwrap_or_default()))
-            .unwrap_or_default();
+        let (app_id, client_id, client_secret) =
+            made.map(|(app, plain)| (app.id, app.client_id, plain.unwrap_or_default())).unwrap_or_default();
+        let client_secret = SeededSecret::new(client_secret);
         AppTarget { project_id: project.to_owned(), app_id, client_id, client_secret }
-    }
-}
-
-impl fmt::Debug for ZitadelSeed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ZitadelSeed")
-            .field("org_id", &self.org_id)
-            .field("targets", &self.targets)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ZitadelTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Api(app) => f.debug_tuple("Api").field(app).finish(),
-            Self::Oidc(app) => f.debug_tuple("Oidc").field(app).finish(),
-            Self::MachineUser(user) => f.debug_tuple("MachineUser").field(user).finish(),
-        }
-    }
-}
-
-impl fmt::Debug for AppTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AppTarget")
-            .field("project_id", &self.project_id)
-            .field("app_id", &self.app_id)
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for MachineUserTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MachineUserTarget")
-            .field("user_id", &self.user_id)
-            .field("client_id", &self.client_id)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ClientCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientCredentials").field("client_id", &self.client_id).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for KeyFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyFile")
-            .field("key_id", &self.key_id)
-            .field("user_id", &self.user_id)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Others {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Others")
-            .field("project_id", &self.project_id)
-            .field("foreign_org_id", &self.foreign_org_id)
-            .field("foreign_app", &self.foreign_app)
-            .finish_non_exhaustive()
     }
 }

@@ -22,13 +22,11 @@ impl Zitadel {
                 Ok(json!({"clientSecret": plain, "creationDate": wire::time(app.details.changed)}))
             }
             ApplicationCall::Deactivate => {
-                let id =
-                    self.v2_target(call, "DeactivateApplicationRequest", Permission::AppWrite, "COMMAND-ov9d3")?;
+                let id = self.v2_target(call, "DeactivateApplicationRequest", Permission::AppWrite, "COMMAND-ov9d3")?;
                 self.deactivate(call, &id).map(|app| dated("deactivationDate", &app))
             }
             ApplicationCall::Reactivate => {
-                let id =
-                    self.v2_target(call, "ReactivateApplicationRequest", Permission::AppWrite, "COMMAND-ov9d3")?;
+                let id = self.v2_target(call, "ReactivateApplicationRequest", Permission::AppWrite, "COMMAND-ov9d3")?;
                 self.reactivate(call, &id).map(|app| dated("reactivationDate", &app))
             }
             ApplicationCall::Delete => {

@@ -241,9 +241,7 @@ fn method_name(kind: Kind, auth: AuthMethod) -> &'static str {
 /// An enum by name or number: an unknown name is no message, an unknown number breaks a field rule.
 fn enum_name(value: &Value, names: &[&'static str], message: &str) -> Result<&'static str, Refusal> {
     match value {
-        Value::String(text) => {
-            names.iter().find(|name| *name == text).copied().ok_or_else(Refusal::unreadable)
-        }
+        Value::String(text) => names.iter().find(|name| *name == text).copied().ok_or_else(Refusal::unreadable),
         value => {
             let number = value.as_u64().ok_or_else(Refusal::unreadable)?;
             let at = usize::try_from(number).unwrap_or(usize::MAX);
