@@ -1,0 +1,183 @@
+//! What the user gives, parsed once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cutover_core::{Clock, SystemClock};
+use cutover_http::{BaseUrl, BaseUrlError, BuildError, Credential, Limits, Pipeline, RetryPolicy, Transport};
+
+use crate::VENDOR;
+use crate::dialect::Stytch;
+
+const LIVE: &str = "https://api.stytch.com";
+const TEST: &str = "https://test.stytch.com";
+/// How the id of a live project begins; every other one belongs to the test host, as in the vendor's own libraries.
+const LIVE_PREFIX: &str = "project-live-";
+/// Far above the ids that exist, which have some fifty characters.
+const PROJECT_ID_BYTES_MAX: usize = 200;
+
+/// How a [`Client`](crate::Client) reaches one Stytch project.
+///
+/// ```
+/// use cutover_core::ClientSecret;
+/// use cutover_http::BaseUrl;
+/// use cutover_stytch::{Client, Config};
+///
+/// let secret = ClientSecret::new("secret-test-…");
+/// let config = Config::new("project-test-11111111-1111-4111-8111-111111111111", secret.into())
+///     .base_url(BaseUrl::parse("https://gateway.example/stytch")?); // leave it out to go to Stytch itself
+/// let client = Client::new(config)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Config {
+    project_id: String,
+    credential: Credential,
+    base_url: Option<BaseUrl>,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    retry: RetryPolicy,
+    straggler: Option<Duration>,
+}
+
+impl Config {
+    /// A project with its secret, on the host that its id belongs to: `project-live-…` is live, all others are test.
+    pub fn new(project_id: impl Into<String>, credential: Credential) -> Self {
+        Self {
+            project_id: project_id.into(),
+            credential,
+            base_url: None,
+            transport: None,
+            clock: Arc::new(SystemClock),
+            limits: Limits::default(),
+            retry: RetryPolicy::default(),
+            straggler: None,
+        }
+    }
+
+    /// Another host than the project's own: a gateway, or an emulator.
+    ///
+    /// A project's custom domain does not belong here: its OAuth paths differ.
+    pub fn base_url(mut self, base_url: BaseUrl) -> Self {
+        self.base_url = Some(base_url);
+        self
+    }
+
+    /// What carries the requests; by default the network.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// The clock by which waits are counted; by default the machine's own.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How long a call may take and how much of its answer is kept.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How often and how patiently a call is sent again where that is safe.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// How long a request that was sent and never answered may still arrive. Goes into the rotators' profiles.
+    pub fn straggler(mut self, straggler: Duration) -> Self {
+        self.straggler = Some(straggler);
+        self
+    }
+
+    pub(crate) fn parse(self) -> Result<Parsed, ConfigError> {
+        let plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+        let id = &self.project_id;
+        if id.is_empty() || id.len() > PROJECT_ID_BYTES_MAX || !id.bytes().all(plain) {
+            return Err(ConfigError::ProjectId);
+        }
+        let base_url = match self.base_url {
+            Some(base_url) => base_url,
+            None => BaseUrl::parse(if id.starts_with(LIVE_PREFIX) { LIVE } else { TEST })?,
+        };
+        let mut pipeline = Pipeline::builder(VENDOR, base_url)
+            .clock(self.clock)
+            .limits(self.limits)
+            .retry(self.retry)
+            .dialect(Arc::new(Stytch));
+        if let Some(transport) = self.transport {
+            pipeline = pipeline.transport(transport);
+        }
+        Ok(Parsed {
+            pipeline: pipeline.build()?,
+            project_id: self.project_id,
+            credential: self.credential,
+            straggler: self.straggler,
+        })
+    }
+}
+
+/// A configuration that was checked.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) project_id: String,
+    pub(crate) credential: Credential,
+    pub(crate) straggler: Option<Duration>,
+}
+
+/// A configuration with which no client can be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The project id is none.
+    #[error("the project id has to be 1 to 200 visible ASCII characters without a colon, as in project-test-…")]
+    ProjectId,
+    /// The vendor's own address is not a base URL.
+    #[error(transparent)]
+    BaseUrl(#[from] BaseUrlError),
+    /// The pipeline cannot be put together.
+    #[error(transparent)]
+    Pipeline(#[from] BuildError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cutover_core::ClientSecret;
+
+    fn base_url(project_id: &str) -> Result<String, ConfigError> {
+        Ok(Config::new(project_id, Credential::Injected).parse()?.pipeline.base_url().to_string())
+    }
+
+    #[test]
+    fn the_project_id_chooses_the_host() {
+        for (id, host) in [
+            ("project-live-1", LIVE),
+            ("project-test-1", TEST),
+            ("Project-Live-1", TEST),
+            ("project-live", TEST),
+            ("anything", TEST),
+        ] {
+            assert_eq!(base_url(id).expect("valid"), host, "{id}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_project_id_is_refused() {
+        for id in ["", "a:b", "a b", "a\n", "prüfung", &"x".repeat(201)] {
+            assert!(matches!(base_url(id), Err(ConfigError::ProjectId)), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_credential() {
+        let config = Config::new("project-test-1", ClientSecret::new("hunter2-hunter2").into());
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}
