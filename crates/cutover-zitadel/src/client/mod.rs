@@ -1,0 +1,179 @@
+//! The typed client: one method per endpoint, no rotation rules.
+
+mod apps;
+mod caller;
+mod endpoints;
+mod machine_users;
+mod probe;
+mod v2;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cutover_core::{Call, ClientSecret, RotateError, TargetId};
+use cutover_http::{Authorization, Credential, Outgoing, Pipeline, Received};
+use http::HeaderName;
+
+use crate::dialect::Zitadel;
+use crate::{Api, Caller, Config, ConfigError, OrganisationId, VENDOR};
+use caller::CallerState;
+use endpoints::EndpointCache;
+
+pub use apps::Apps;
+pub use machine_users::MachineUsers;
+pub use v2::{Applications, Users};
+
+/// Chooses the organisation of a v1 call.
+const ORGANISATION: HeaderName = HeaderName::from_static("x-zitadel-orgid");
+
+/// A client of one Zitadel instance.
+///
+/// Clones share connections, the caller's access token and what discovery said.
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+    organisation: Option<OrganisationId>,
+    target: Option<TargetId>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pipeline: Pipeline,
+    caller: CallerState,
+    endpoints: EndpointCache,
+    api: Api,
+    straggler: Option<Duration>,
+}
+
+impl Client {
+    /// A client by this configuration. Sends nothing yet.
+    ///
+    /// # Errors
+    /// When a limit is zero, the default transport cannot be made, or the caller has no client id.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        if matches!(&config.caller, Caller::ClientCredentials { client_id, .. } if client_id.is_empty()) {
+            return Err(ConfigError::ClientId);
+        }
+        let mut pipeline = Pipeline::builder(VENDOR, config.base_url)
+            .limits(config.limits)
+            .retry(config.retry)
+            .dialect(Arc::new(Zitadel));
+        if let Some(transport) = config.transport {
+            pipeline = pipeline.transport(transport);
+        }
+        if let Some(clock) = config.clock {
+            pipeline = pipeline.clock(clock);
+        }
+        let shared = Shared {
+            pipeline: pipeline.build()?,
+            caller: CallerState::new(config.caller),
+            endpoints: EndpointCache::new(config.issuer),
+            api: config.api,
+            straggler: config.straggler,
+        };
+        Ok(Self { shared: Arc::new(shared), organisation: config.organisation, target: None })
+    }
+
+    /// The same client within another organisation.
+    #[must_use]
+    pub fn in_organisation(&self, id: impl Into<OrganisationId>) -> Self {
+        Self { organisation: Some(id.into()), ..self.clone() }
+    }
+
+    /// Applications, through management v1.
+    pub fn apps(&self) -> Apps<'_> {
+        Apps::new(self)
+    }
+
+    /// Machine users, through management v1.
+    pub fn machine_users(&self) -> MachineUsers<'_> {
+        MachineUsers::new(self)
+    }
+
+    /// Applications, through `zitadel.application.v2.ApplicationService`.
+    pub fn applications_v2(&self) -> Applications<'_> {
+        Applications::new(self)
+    }
+
+    /// Users, through `zitadel.user.v2.UserService`.
+    pub fn users_v2(&self) -> Users<'_> {
+        Users::new(self)
+    }
+
+    /// The same client, about `target`: errors and spans name it.
+    pub(crate) fn about(&self, target: &TargetId) -> Self {
+        Self { target: Some(target.clone()), ..self.clone() }
+    }
+
+    pub(crate) fn api(&self) -> Api {
+        self.shared.api
+    }
+
+    pub(crate) fn straggler(&self) -> Option<Duration> {
+        self.shared.straggler
+    }
+
+    /// The words of errors for `operation`.
+    pub(crate) fn call(&self, operation: &'static str) -> Call {
+        let call = Call::new(VENDOR, operation);
+        match &self.target {
+            Some(target) => call.on(target),
+            None => call,
+        }
+    }
+
+    /// Sends a v1 call, which `make` describes, as the caller and within the organisation.
+    async fn v1<F>(&self, operation: &'static str, make: F) -> Result<Received, RotateError>
+    where
+        F: Fn(&'static str) -> Outgoing + Send + Sync,
+    {
+        let in_organisation = |operation| match &self.organisation {
+            Some(id) => make(operation).header(ORGANISATION, id.as_str()),
+            None => make(operation),
+        };
+        self.as_caller(operation, in_organisation).await
+    }
+
+    /// Sends a call as the caller.
+    ///
+    /// An access token that was in the cache and is refused, because somebody ended it early, is replaced once. That
+    /// is safe for every call: one that is refused for its credential did nothing.
+    async fn as_caller<F>(&self, operation: &'static str, make: F) -> Result<Received, RotateError>
+    where
+        F: Fn(&'static str) -> Outgoing + Send + Sync,
+    {
+        let held = self.credential(operation).await?;
+        let first = self.send(make(operation), Authorization::Bearer(&held.credential)).await;
+        let refused = matches!(&first, Err(RotateError::Refused(_)) if status(&first) == Some(401));
+        if !refused || !held.was_cached {
+            return first;
+        }
+        self.shared.caller.forget(&held.credential).await;
+        let fresh = self.credential(operation).await?;
+        self.send(make(operation), Authorization::Bearer(&fresh.credential)).await
+    }
+
+    /// Sends a call with the credentials of a client whose secret is looked at, not with the caller's.
+    async fn as_client(
+        &self,
+        outgoing: Outgoing,
+        client_id: &str,
+        secret: &ClientSecret,
+    ) -> Result<Received, RotateError> {
+        let secret = Credential::from(secret.duplicate());
+        self.send(outgoing, Authorization::BasicFormEncoded { user: client_id, secret: &secret }).await
+    }
+
+    async fn send(&self, outgoing: Outgoing, authorization: Authorization<'_>) -> Result<Received, RotateError> {
+        let outgoing = outgoing.authorization(authorization);
+        let outgoing = match &self.target {
+            Some(target) => outgoing.target(target),
+            None => outgoing,
+        };
+        self.shared.pipeline.send(outgoing).await
+    }
+}
+
+fn status<T>(result: &Result<T, RotateError>) -> Option<u16> {
+    result.as_ref().err().and_then(RotateError::status)
+}

@@ -1,0 +1,250 @@
+//! The rotators: Zitadel's words become ours.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cutover_core::{
+    Attempt, ChangeMarker, ClientSecret, Issued, Kept, Kind, NotSent, Observation, Reply, RotateError, RotationProfile,
+    SecretRotator, Target, Verdict, Witness,
+};
+use cutover_http::FromReply;
+
+use crate::wire::{AppConfig, AppState, ChangesPage, NewSecret};
+use crate::{API, Api, AppId, Client, MACHINE_USER, OIDC, ProjectId, UserId, VENDOR};
+
+/// How long a new secret may stay unknown to the endpoints that verify it. They read a projection that usually follows
+/// within milliseconds; when its signal is dropped, a run every 60 s repairs that.
+const PROPAGATION: Duration = Duration::from_secs(60);
+/// When the new secret is verified once more: after the next of those runs, which is when the effect of a request of
+/// somebody else's, or of a late one of ours, that the signal missed shows at the latest.
+const SETTLE: Duration = PROPAGATION;
+/// How many changes are asked for at once. The server takes more; what matters is nearly always among the newest.
+const CHANGES_LIMIT: u32 = 100;
+/// How many such pages are looked at before the change marker counts as unknown.
+const CHANGES_PAGES_MAX: u32 = 50;
+/// The change marker of an app whose secret was never changed.
+const NEVER_CHANGED: &str = "none";
+
+/// Rotates the secrets of one kind of Zitadel client.
+///
+/// Immediate and plain: the old secret is dead when the new one is made, there is no idempotency key, and a lost answer
+/// can only be superseded by another one. A target's scope holds `project_id` and `app_id` for applications, `user_id`
+/// for machine users, and for both `org_id` where it lives in another organisation than the configuration says.
+#[derive(Clone, Debug)]
+pub struct Rotator {
+    client: Client,
+    kind: ClientKind,
+    profile: RotationProfile,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClientKind {
+    Api,
+    Oidc,
+    MachineUser,
+}
+
+/// Where a target is, read from its scope.
+enum Place {
+    App { project: ProjectId, app: AppId },
+    User(UserId),
+}
+
+impl Rotator {
+    /// Rotates API applications: targets of kind [`API`].
+    pub fn api_apps(client: Client) -> Self {
+        Self::new(client, ClientKind::Api, API, &[Witness::Probe, Witness::ChangeMarker])
+    }
+
+    /// Rotates OIDC applications: targets of kind [`OIDC`].
+    pub fn oidc_apps(client: Client) -> Self {
+        Self::new(client, ClientKind::Oidc, OIDC, &[Witness::Probe, Witness::ChangeMarker])
+    }
+
+    /// Rotates machine users: targets of kind [`MACHINE_USER`].
+    pub fn machine_users(client: Client) -> Self {
+        Self::new(client, ClientKind::MachineUser, MACHINE_USER, &[Witness::Probe])
+    }
+
+    fn new(client: Client, kind: ClientKind, name: Kind, witnesses: &[Witness]) -> Self {
+        let mut profile =
+            RotationProfile::supersede(VENDOR, name, SETTLE).with_witnesses(witnesses).with_propagation(PROPAGATION);
+        if let Some(straggler) = client.straggler() {
+            profile = profile.with_straggler(straggler);
+        }
+        Self { client, kind, profile }
+    }
+
+    /// The client for `target` and where the target is.
+    fn locate(&self, operation: &'static str, target: &Target) -> Result<(Client, Place), RotateError> {
+        let client = self.client.about(target.id());
+        let misuse = |reason: String| NotSent::misuse(client.call(operation), reason);
+        if *target.vendor() != VENDOR || target.kind() != self.profile.kind() {
+            let (vendor, kind) = (target.vendor(), target.kind());
+            return Err(
+                misuse(format!("it is a {vendor} {kind}; this rotates {VENDOR} {}", self.profile.kind())).into()
+            );
+        }
+        let scope = |name: &str| {
+            let entry = target.scope(name).filter(|entry| !entry.is_empty());
+            entry.ok_or_else(|| misuse(format!("the target's scope has no {name}")))
+        };
+        let place = match self.kind {
+            ClientKind::Api | ClientKind::Oidc => {
+                Place::App { project: scope("project_id")?.into(), app: scope("app_id")?.into() }
+            }
+            ClientKind::MachineUser => Place::User(scope("user_id")?.into()),
+        };
+        let client = match target.scope("org_id") {
+            Some(organisation) => client.in_organisation(organisation),
+            None => client,
+        };
+        Ok((client, place))
+    }
+
+    /// Whether an app is what the target says. A target that names another client id would be rotated and could never
+    /// be verified.
+    fn check_app(&self, client: &Client, target: &Target, config: &AppConfig) -> Result<(), RotateError> {
+        let reason = match (self.kind, config) {
+            (ClientKind::Api, AppConfig::Api { .. }) | (ClientKind::Oidc, AppConfig::Oidc { .. }) => {
+                match config.client_id() {
+                    Some(id) if id == target.client_id().as_str() => return Ok(()),
+                    _ => "the app has another client id than the target",
+                }
+            }
+            _ => "the app is of another kind than the target",
+        };
+        Err(NotSent::misuse(client.call("apps.get"), reason).into())
+    }
+
+    async fn verify_app(
+        &self,
+        client: &Client,
+        target: &Target,
+        (project, app): (&ProjectId, &AppId),
+        secret: &ClientSecret,
+    ) -> Result<Verdict, RotateError> {
+        // A barrier: the server catches up before it answers. Its failure shows below, if it matters at all.
+        let seen = client.apps().app(project, app).await;
+        let refusal = match client.introspect(target.client_id().as_str(), secret).await {
+            Ok(()) => return Ok(Verdict::Accepted),
+            Err(error @ RotateError::NotSent(_)) => return Err(error),
+            Err(error) => error,
+        };
+        if !is_refused(&refusal, &["unauthorized_client", "invalid_client"]) {
+            return Ok(Verdict::NotKnown);
+        }
+        // The secret of an app that is not in use is refused in the same words as a wrong one.
+        Ok(match seen {
+            Ok(app) if app.state == AppState::Inactive => Verdict::NotKnown,
+            Err(error) if error.is_transient() => Verdict::NotKnown,
+            Ok(_) | Err(_) => Verdict::Refused,
+        })
+    }
+}
+
+#[async_trait]
+impl SecretRotator for Rotator {
+    fn profile(&self) -> &RotationProfile {
+        &self.profile
+    }
+
+    async fn issue(&self, target: &Target, _attempt: &Attempt) -> Result<Reply, RotateError> {
+        let (client, place) = self.locate("issue", target)?;
+        let answer = match (client.api(), &place) {
+            (Api::V1, Place::App { project, app }) if self.kind == ClientKind::Oidc => {
+                client.apps().generate_oidc_secret(project, app).await
+            }
+            (Api::V1, Place::App { project, app }) => client.apps().generate_api_secret(project, app).await,
+            (Api::V1, Place::User(user)) => client.machine_users().set_secret(user).await,
+            (Api::V2, Place::App { project, app }) => {
+                client.applications_v2().generate_client_secret(project, app).await
+            }
+            (Api::V2, Place::User(user)) => client.users_v2().add_secret(user).await,
+        };
+        Ok(answer?.into_reply())
+    }
+
+    fn read(&self, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+        let (client, place) = self.locate("read", target)?;
+        let new = NewSecret::from_reply(&client.call("read"), kept.reply())?;
+        let marker = match place {
+            Place::App { .. } => new.details.sequence.map(marker),
+            Place::User(_) => None,
+        };
+        Ok(Issued::new(new.secret).with_marker(marker))
+    }
+
+    async fn complete(&self, target: &Target, _kept: &Kept) -> Result<(), RotateError> {
+        let (client, _) = self.locate("complete", target)?;
+        Err(NotSent::misuse(client.call("complete"), "Zitadel retires the old secret when the new one is made").into())
+    }
+
+    async fn cancel(&self, target: &Target) -> Result<(), RotateError> {
+        let (client, _) = self.locate("cancel", target)?;
+        Err(NotSent::misuse(client.call("cancel"), "Zitadel has no rotation that could be cancelled").into())
+    }
+
+    async fn inspect(&self, target: &Target) -> Result<Observation, RotateError> {
+        let (client, place) = self.locate("inspect", target)?;
+        let mut seen = Observation::default();
+        match &place {
+            Place::App { project, app } => {
+                let shown = client.apps().app(project, app).await?;
+                self.check_app(&client, target, &shown.config)?;
+                seen.marker = last_change(&client, project, app).await?;
+            }
+            Place::User(user) => client.machine_users().check_access(user).await?,
+        }
+        Ok(seen)
+    }
+
+    async fn verify(&self, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
+        let (client, place) = self.locate("verify", target)?;
+        match &place {
+            Place::App { project, app } => self.verify_app(&client, target, (project, app), secret).await,
+            Place::User(_) => match client.ask_for_token(target.client_id().as_str(), secret).await {
+                Ok(()) => Ok(Verdict::Accepted),
+                Err(error @ RotateError::NotSent(_)) => Err(error),
+                Err(error) if is_refused(&error, MACHINE_SECRET_REFUSED) => Ok(Verdict::Refused),
+                Err(_) => Ok(Verdict::NotKnown),
+            },
+        }
+    }
+}
+
+/// What the token endpoint says to a wrong secret, to a user without one, and to an unknown login name.
+const MACHINE_SECRET_REFUSED: &[&str] =
+    &["Errors.User.Machine.Secret.Invalid", "Errors.User.Machine.Secret.NotExisting", "invalid_client"];
+
+/// Whether the vendor refused the credentials: with one of these words, as 400 or as 401, or with any 401. The code
+/// answers 400 and the documentation promises 401.
+fn is_refused(error: &RotateError, words: &[&str]) -> bool {
+    let said = error.code().is_some_and(|code| words.contains(&code));
+    matches!(error, RotateError::Refused(_)) && (error.status() == Some(401) || error.status() == Some(400) && said)
+}
+
+/// The sequence of the newest change that made a secret. Read from the event store, so never behind; a change of
+/// name or settings does not move it.
+async fn last_change(client: &Client, project: &ProjectId, app: &AppId) -> Result<Option<ChangeMarker>, RotateError> {
+    let mut page = ChangesPage { limit: CHANGES_LIMIT, ..ChangesPage::default() };
+    for _ in 0..CHANGES_PAGES_MAX {
+        let changes = client.apps().changes(project, app, &page).await?;
+        let newest = changes.iter().filter(|change| change.is_new_secret()).filter_map(|change| change.sequence).max();
+        if let Some(sequence) = newest {
+            return Ok(Some(marker(sequence)));
+        }
+        // A short page is no proof of the end; one that leads no further is.
+        let oldest = changes.iter().filter_map(|change| change.sequence).min();
+        match (oldest, page.sequence) {
+            (None, _) => return Ok(Some(ChangeMarker::new(NEVER_CHANGED))),
+            (Some(oldest), Some(before)) if oldest >= before => return Ok(Some(ChangeMarker::new(NEVER_CHANGED))),
+            (Some(oldest), _) => page.sequence = Some(oldest),
+        }
+    }
+    Ok(None)
+}
+
+fn marker(sequence: u64) -> ChangeMarker {
+    ChangeMarker::new(sequence.to_string())
+}
