@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cutover_core::{Call, Clock, NoAnswer, NotSent, RotateError, SystemClock, Vendor};
+use cutover_core::{Call, Clock, Effect, NoAnswer, NotSent, RotateError, SystemClock, Vendor};
 use http::{HeaderValue, Method};
 use jiff::Timestamp;
 use tracing::{Instrument, Span, field};
@@ -74,19 +74,17 @@ impl Pipeline {
     pub async fn send(&self, outgoing: Outgoing) -> Result<Received, RotateError> {
         let call = outgoing.call(&self.0.vendor);
         let span = self.span(&call, &outgoing);
-        let result = self.send_until_settled(&call, &outgoing).instrument(span.clone()).await;
-        if let Err(error) = &result {
-            span.in_scope(|| tracing::debug!(error = %error, effect = %error.effect(), "the call failed"));
-        }
-        result
+        self.send_until_settled(&call, &outgoing, &span).instrument(span.clone()).await
     }
 
     /// The one loop that sleeps.
-    async fn send_until_settled(&self, call: &Call, outgoing: &Outgoing) -> Result<Received, RotateError> {
+    async fn send_until_settled(&self, call: &Call, outgoing: &Outgoing, span: &Span) -> Result<Received, RotateError> {
         let begun = self.0.clock.now();
-        for tries in 1_u32.. {
+        let mut tries = 0_u32;
+        loop {
+            tries = tries.saturating_add(1);
             let result = self.send_once(call, outgoing).await;
-            record(&result, tries);
+            record(span, &result, tries);
             let next = match &result {
                 Err(error) => self.next(outgoing, error, tries, begun),
                 // Nothing is lost with the bytes of a GET: the vendor shows them again.
@@ -100,7 +98,6 @@ impl Pipeline {
             tracing::debug!(tries, wait_ms = wait.as_millis(), "the call is sent again after a wait");
             self.0.clock.sleep(wait).await;
         }
-        unreachable!("the loop counts to u32::MAX, and `after_failure` stops at the policy's number of tries")
     }
 
     fn next(&self, outgoing: &Outgoing, error: &RotateError, tries: u32, begun: Timestamp) -> Next {
@@ -143,30 +140,24 @@ impl Pipeline {
 }
 
 /// Tells the span how one try ended.
-fn record(result: &Result<Received, RotateError>, tries: u32) {
-    let span = Span::current();
+///
+/// The span is an argument: where it is switched off, the current one is somebody else's.
+fn record(span: &Span, result: &Result<Received, RotateError>, tries: u32) {
     if tries > 1 {
         span.record("http.request.resend_count", tries - 1);
     }
-    let (status, error) = match result {
-        Ok(received) => (Some(received.status()), None),
-        Err(error) => (error.status(), Some(error)),
-    };
+    let error = result.as_ref().err();
+    let status = result.as_ref().map_or_else(RotateError::status, |received| Some(received.status()));
     if let Some(status) = status {
         span.record("http.response.status_code", status);
     }
-    match (error, status) {
-        (None, _) => {}
-        (Some(_), Some(status)) => {
-            span.record("error.type", field::display(status));
-        }
-        (Some(RotateError::NotSent(_)), None) => {
-            span.record("error.type", "not_sent");
-        }
-        (Some(_), None) => {
-            span.record("error.type", "no_answer");
-        }
-    }
+    let Some(error) = error else { return };
+    match status {
+        Some(status) => span.record("error.type", field::display(status)),
+        None if error.effect() == Effect::NotApplied => span.record("error.type", "not_sent"),
+        None => span.record("error.type", "no_answer"),
+    };
+    tracing::debug!(%error, effect = %error.effect(), tries, "the call failed");
 }
 
 impl fmt::Debug for Pipeline {

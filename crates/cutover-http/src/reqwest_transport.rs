@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderValue, Method};
 use reqwest::{Client, ClientBuilder, redirect, retry};
 
 use crate::base_url::is_this_machine_by_name;
@@ -53,8 +54,13 @@ impl Transport for ReqwestTransport {
         let (parts, body) = request.into_parts();
         let local = parts.uri.host().is_some_and(is_this_machine_by_name);
         let client = if local { &self.this_machine } else { &self.outside };
-        let request = reqwest::Request::try_from(http::Request::from_parts(parts, body.into_bytes()))
+        let bodiless = body.is_empty() && ![Method::GET, Method::HEAD].contains(&parts.method);
+        let mut request = reqwest::Request::try_from(http::Request::from_parts(parts, body.into_bytes()))
             .map_err(|error| SendError::not_sent("the request is not valid").caused_by(error.without_url()))?;
+        if bodiless {
+            // The library leaves the length out then, and some servers answer 411.
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
 
         // Outside of the future that the timeout drops, so that what came in time is still there.
         let mut head: Option<(u16, HeaderMap)> = None;
@@ -92,7 +98,7 @@ fn builder(connect: Duration) -> ClientBuilder {
         // A redirect would carry credentials to wherever it points.
         .redirect(redirect::Policy::none())
         .referer(false)
-        // By default some failed requests are sent again, POSTs among them.
+        // By default the library sends again what it takes for refused by the protocol, POSTs among it.
         .retry(retry::never())
         .connect_timeout(connect)
         .pool_idle_timeout(IDLE)
