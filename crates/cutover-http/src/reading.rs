@@ -44,11 +44,17 @@ pub(crate) fn read_failure(call: &Call, error: SendError) -> RotateError {
     match error {
         SendError::NotSent { reason, source } => {
             let error = NotSent::unreachable(call.clone(), reason);
-            source.map(|source| NotSent::unreachable(call.clone(), reason).caused_by(source)).unwrap_or(error).into()
+            match source {
+                Some(source) => error.caused_by(source).into(),
+                None => error.into(),
+            }
         }
         SendError::NoAnswer { reason, source } => {
             let error = NoAnswer::new(call.clone(), reason);
-            source.map(|source| NoAnswer::new(call.clone(), reason).caused_by(source)).unwrap_or(error).into()
+            match source {
+                Some(source) => error.caused_by(source).into(),
+                None => error.into(),
+            }
         }
     }
 }
