@@ -1,1 +1,22 @@
-//! cutover-hopae.
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod config;
+mod dialect;
+mod rotator;
+mod wire;
+
+use cutover_core::{Kind, Vendor};
+
+pub use client::{Apps, Client, Webhooks};
+pub use config::{Config, ConfigError};
+pub use rotator::Rotator;
+pub use wire::{
+    App, AppPage, BatchItem, BatchResult, CreateApp, CreateApps, CreatedApp, CreatedApps, ListApps, NewClientSecret,
+    NewWebhookSecret, UpdateApp, UpdateWebhook, WebhookConfig,
+};
+
+/// The vendor's name, as a target gives it.
+pub const VENDOR: Vendor = Vendor::from_static("hopae");
+/// The kind of an app, as a target gives it.
+pub const APP: Kind = Kind::from_static("app");

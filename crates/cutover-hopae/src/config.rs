@@ -1,0 +1,155 @@
+//! What the user gives, parsed once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cutover_core::{Clock, SystemClock};
+use cutover_http::{BaseUrl, BaseUrlError, BuildError, Credential, Limits, Pipeline, RetryPolicy, Transport};
+
+use crate::VENDOR;
+use crate::dialect::Hopae;
+
+const SANDBOX: &str = "https://sandbox.api.hopae.com/connect";
+const PRODUCTION: &str = "https://api.hopae.com/connect";
+
+/// How a [`Client`](crate::Client) reaches one Hopae workspace.
+///
+/// ```
+/// use cutover_core::ClientSecret;
+/// use cutover_hopae::{Client, Config};
+///
+/// let key = ClientSecret::new("sk_workspace_test_…");
+/// # let key = ClientSecret::new("sk_workspace_test_1");
+/// let client = Client::new(Config::sandbox(key.into()))?;
+/// # Ok::<(), cutover_hopae::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Config {
+    host: &'static str,
+    credential: Credential,
+    base_url: Option<BaseUrl>,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    retry: RetryPolicy,
+    straggler: Option<Duration>,
+}
+
+impl Config {
+    /// The sandbox, with a key that begins with `sk_workspace_test_`.
+    pub fn sandbox(credential: Credential) -> Self {
+        Self::new(SANDBOX, credential)
+    }
+
+    /// The real thing, with a key that begins with `sk_workspace_prod_`.
+    pub fn production(credential: Credential) -> Self {
+        Self::new(PRODUCTION, credential)
+    }
+
+    fn new(host: &'static str, credential: Credential) -> Self {
+        Self {
+            host,
+            credential,
+            base_url: None,
+            transport: None,
+            clock: Arc::new(SystemClock),
+            limits: Limits::default(),
+            retry: RetryPolicy::default(),
+            straggler: None,
+        }
+    }
+
+    /// Another address than Hopae's own, up to where the version (`v1`) begins: a gateway, or an emulator.
+    pub fn base_url(mut self, base_url: BaseUrl) -> Self {
+        self.base_url = Some(base_url);
+        self
+    }
+
+    /// What carries the requests; by default the network.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// The clock by which waits are counted; by default the machine's own.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How long a call may take and how much of its answer is kept.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How often and how patiently a call is sent again where that is safe.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// How long a request that was sent and never answered may still arrive. Goes into the rotator's profile.
+    pub fn straggler(mut self, straggler: Duration) -> Self {
+        self.straggler = Some(straggler);
+        self
+    }
+
+    pub(crate) fn parse(self) -> Result<Parsed, ConfigError> {
+        let base_url = match self.base_url {
+            Some(base_url) => base_url,
+            None => BaseUrl::parse(self.host)?,
+        };
+        let mut pipeline = Pipeline::builder(VENDOR, base_url)
+            .clock(self.clock)
+            .limits(self.limits)
+            .retry(self.retry)
+            .dialect(Arc::new(Hopae));
+        if let Some(transport) = self.transport {
+            pipeline = pipeline.transport(transport);
+        }
+        Ok(Parsed { pipeline: pipeline.build()?, credential: self.credential, straggler: self.straggler })
+    }
+}
+
+/// A configuration that was checked.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) credential: Credential,
+    pub(crate) straggler: Option<Duration>,
+}
+
+/// A configuration with which no client can be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The vendor's own address is not a base URL.
+    #[error(transparent)]
+    BaseUrl(#[from] BaseUrlError),
+    /// The pipeline cannot be put together.
+    #[error(transparent)]
+    Pipeline(#[from] BuildError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cutover_core::ClientSecret;
+
+    #[test]
+    fn each_environment_has_its_host() {
+        for (config, url) in
+            [(Config::sandbox(Credential::Injected), SANDBOX), (Config::production(Credential::Injected), PRODUCTION)]
+        {
+            assert_eq!(config.parse().expect("valid").pipeline.base_url().to_string(), url);
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_credential() {
+        let config = Config::sandbox(ClientSecret::new("hunter2-hunter2").into());
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}
