@@ -41,8 +41,16 @@ pub struct Outgoing {
     headers: HeaderMap,
     body: SecretBytes,
     target: Option<TargetId>,
-    idempotent: bool,
+    resend: Resend,
     fault: Option<Cow<'static, str>>,
+}
+
+/// Whether a call may be sent again although the effect of the first is unknown, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resend {
+    Never,
+    ChangesNothing,
+    UnderKey,
 }
 
 impl Outgoing {
@@ -80,7 +88,7 @@ impl Outgoing {
             headers: HeaderMap::new(),
             body: SecretBytes::empty(),
             target: None,
-            idempotent: false,
+            resend: Resend::Never,
             fault: None,
         }
     }
@@ -173,15 +181,28 @@ impl Outgoing {
         self
     }
 
-    /// Declares that it may be sent again although the effect of the first is unknown: it changes nothing, or it
-    /// carries an idempotency key.
+    /// Declares that it changes nothing at the vendor, so that it may be sent again whatever became of the first.
     pub fn idempotent(mut self) -> Self {
-        self.idempotent = true;
+        self.resend = Resend::ChangesNothing;
+        self
+    }
+
+    /// Declares that it carries an idempotency key, so that it may be sent again although the first may have taken
+    /// effect.
+    ///
+    /// Unlike a call that [changes nothing](Self::idempotent), a refusal of a later try says nothing of an earlier one
+    /// that was never answered: then the effect of the whole call is unknown.
+    pub fn keyed(mut self) -> Self {
+        self.resend = Resend::UnderKey;
         self
     }
 
     pub(crate) fn is_idempotent(&self) -> bool {
-        self.idempotent
+        self.resend != Resend::Never
+    }
+
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.resend == Resend::UnderKey
     }
 
     pub(crate) fn method(&self) -> &Method {
@@ -238,7 +259,7 @@ impl fmt::Debug for Outgoing {
             .field("method", &self.method)
             .field("template", &self.template())
             .field("target", &self.target)
-            .field("idempotent", &self.idempotent)
+            .field("resend", &self.resend)
             .finish_non_exhaustive()
     }
 }

@@ -81,6 +81,7 @@ impl Pipeline {
     async fn send_until_settled(&self, call: &Call, outgoing: &Outgoing, span: &Span) -> Result<Received, RotateError> {
         let begun = self.0.clock.now();
         let mut tries = 0_u32;
+        let mut unanswered = false;
         loop {
             tries = tries.saturating_add(1);
             let result = self.send_once(call, outgoing).await;
@@ -94,7 +95,12 @@ impl Pipeline {
                 }
                 Ok(_) => Next::Stop,
             };
-            let Next::Wait(wait) = next else { return result };
+            let Next::Wait(wait) = next else {
+                let refused_later = |error: &RotateError| unanswered && error.effect() == Effect::NotApplied;
+                return result.map_err(|error| if refused_later(&error) { still_unknown(call, &error) } else { error });
+            };
+            let lost = result.as_ref().is_err_and(|error| error.effect() == Effect::Unknown);
+            unanswered |= lost && outgoing.is_keyed();
             tracing::debug!(tries, wait_ms = wait.as_millis(), "the call is sent again after a wait");
             self.0.clock.sleep(wait).await;
         }
@@ -136,6 +142,19 @@ impl Pipeline {
             span.record("cutover.target", target.as_str());
         }
         span
+    }
+}
+
+/// A refusal of a later try says nothing of an earlier one that was never answered.
+fn still_unknown(call: &Call, refused: &RotateError) -> RotateError {
+    let reason = "an earlier try was never answered, and a later one was refused";
+    let error = NoAnswer::new(call.clone(), reason)
+        .with_code(refused.code())
+        .with_request_id(refused.request_id())
+        .with_retry_after(refused.retry_after());
+    match refused.status() {
+        Some(status) => error.with_status(status).into(),
+        None => error.into(),
     }
 }
 

@@ -176,3 +176,22 @@ fn a_limit_of_zero_and_a_bad_user_agent_are_refused() {
     assert!(builder("https://api.acme.example").limits(zero).build().is_err());
     assert!(builder("https://api.acme.example").user_agent("a\nb").build().is_err());
 }
+
+#[tokio::test]
+async fn a_refusal_after_an_unanswered_keyed_try_leaves_the_effect_unknown() {
+    for refusal in [401, 404, 409] {
+        let vendor = vendor(vec![lost(), status(refusal)]);
+        let call = Outgoing::post("acme.issue", path("x")).keyed();
+        let error = vendor.pipeline.send(call).await.expect_err("refused at last");
+        assert_eq!((error.effect(), error.status()), (Effect::Unknown, Some(refusal)), "{error}");
+        assert_eq!(vendor.times(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_call_that_changes_nothing_stays_a_refusal_whatever_came_before() {
+    let vendor = vendor(vec![lost(), status(401)]);
+    let probe = Outgoing::post("acme.probe", path("x")).idempotent();
+    let error = vendor.pipeline.send(probe).await.expect_err("refused at last");
+    assert_eq!((error.effect(), error.status()), (Effect::NotApplied, Some(401)));
+}
