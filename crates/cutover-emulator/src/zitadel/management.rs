@@ -6,7 +6,7 @@ use super::access::{self, Layer, Permission};
 use super::refusal::{Code, Refusal};
 use super::route::AppCall;
 use super::settings::{GenerationOnKeyApp, ListEventual};
-use super::state::{App, Kind, NewApp};
+use super::state::{App, AuthMethod, Kind, NewApp};
 use super::wire::{self, Times};
 use super::{Call, Zitadel};
 use crate::answer;
@@ -199,10 +199,15 @@ impl Zitadel {
     fn rename_app(&mut self, call: &Call<'_>, project: &str, app: &str, message: &str) -> Outcome {
         let name = wire::text(&call.body, "name")?;
         wire::bounded(message, "Name", &name)?;
-        if self.owned(call, project, app, "COMMAND-28di9")?.name == name {
+        self.owned(call, project, app, "COMMAND-28di9")?;
+        self.rename(call, app, name).map(|app| changed(&app))
+    }
+
+    pub(super) fn rename(&mut self, call: &Call<'_>, id: &str, name: String) -> Result<App, Refusal> {
+        if self.world.app(id).ok_or_else(|| Refusal::app_missing("COMMAND-28di9"))?.name == name {
             return Err(Refusal::no_changes("COMMAND-2m8vx"));
         }
-        self.changed_app(call, app, "changed", |app| app.name = name).map(|app| changed(&app))
+        self.changed_app(call, id, "changed", |app| app.name = name)
     }
 
     fn configure_app(&mut self, call: &Call<'_>, project: &str, id: &str, kind: Kind, message: &str) -> Outcome {
@@ -211,7 +216,22 @@ impl Zitadel {
             Kind::Api => Map::new(),
             Kind::Oidc => wire::oidc_config(&call.body, message)?,
         };
-        let app = self.owned(call, project, id, "COMMAND-2n8uU")?;
+        self.owned(call, project, id, "COMMAND-2n8uU")?;
+        self.reconfigure(call, id, kind, auth, config).map(|app| changed(&app))
+    }
+
+    /// Changes how an app's clients authenticate, and the rest of its configuration.
+    ///
+    /// The secret stays as it is: none is made for a method that needs one, none dropped for one that does not.
+    pub(super) fn reconfigure(
+        &mut self,
+        call: &Call<'_>,
+        id: &str,
+        kind: Kind,
+        auth: AuthMethod,
+        config: Map<String, Value>,
+    ) -> Result<App, Refusal> {
+        let app = self.world.app(id).ok_or_else(|| Refusal::app_missing("COMMAND-2n8uU"))?;
         match (kind, app.kind) {
             (Kind::Api, Kind::Oidc) => return Err(wrong_kind(kind, "COMMAND-Gnwt3")),
             (Kind::Oidc, Kind::Api) => return Err(wrong_kind(kind, "COMMAND-GBr34")),
@@ -220,22 +240,15 @@ impl Zitadel {
         if app.auth == auth && app.config == config {
             return Err(Refusal::no_changes("COMMAND-1m88i"));
         }
-        // The secret stays as it is: none is made for a method that needs one, none dropped for one that does not.
         let event = format!("config.{}.changed", kind.word());
-        let change = |app: &mut App| {
+        self.changed_app(call, id, &event, |app| {
             app.auth = auth;
             app.config = config;
-        };
-        self.changed_app(call, id, &event, change).map(|app| changed(&app))
+        })
     }
 
     fn generate(&mut self, call: &Call<'_>, project: &str, id: &str, kind: Kind) -> Outcome {
-        let app = self.owned(call, project, id, "COMMAND-2g66f")?;
-        match (kind, app.kind) {
-            (Kind::Api, Kind::Oidc) => return Err(wrong_kind(kind, "COMMAND-aeH4")),
-            (Kind::Oidc, Kind::Api) => return Err(wrong_kind(kind, "COMMAND-Ghrh3")),
-            (Kind::Api, Kind::Api) | (Kind::Oidc, Kind::Oidc) => {}
-        }
+        self.owned(call, project, id, "COMMAND-2g66f")?.generates_as(kind)?;
         let (app, plain) = self.regenerate(call, id)?;
         Ok(json!({"clientSecret": plain, "details": wire::details(&app.details, Times::Changed)}))
     }
@@ -296,6 +309,17 @@ impl Zitadel {
     }
 }
 
+impl App {
+    /// Refused when the app is of the other kind than the one a secret is wanted for.
+    pub(super) fn generates_as(&self, kind: Kind) -> Result<(), Refusal> {
+        match (kind, self.kind) {
+            (Kind::Api, Kind::Oidc) => Err(wrong_kind(kind, "COMMAND-aeH4")),
+            (Kind::Oidc, Kind::Api) => Err(wrong_kind(kind, "COMMAND-Ghrh3")),
+            (Kind::Api, Kind::Api) | (Kind::Oidc, Kind::Oidc) => Ok(()),
+        }
+    }
+}
+
 fn changed(app: &App) -> Value {
     json!({"details": wire::details(&app.details, Times::Changed)})
 }
@@ -327,10 +351,12 @@ fn message(route: &AppCall) -> &'static str {
 }
 
 /// Whether `name` is the one asked for, by the name or number of a text query method.
-fn is_named(name: &str, wanted: &str, method: &Value) -> bool {
+pub(super) fn is_named(name: &str, wanted: &str, method: &Value) -> bool {
     const METHODS: [&str; 4] = ["EQUALS", "STARTS_WITH", "CONTAINS", "ENDS_WITH"];
     let method = match method {
-        Value::String(text) => text.trim_start_matches("TEXT_QUERY_METHOD_").to_owned(),
+        Value::String(text) => {
+            text.trim_start_matches("TEXT_QUERY_METHOD_").trim_start_matches("TEXT_FILTER_METHOD_").to_owned()
+        }
         value => {
             let number = usize::try_from(value.as_u64().unwrap_or_default()).unwrap_or_default();
             let ignore = if number % 2 == 1 { "_IGNORE_CASE" } else { "" };

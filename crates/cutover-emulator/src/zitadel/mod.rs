@@ -1,7 +1,7 @@
 //! Zitadel: immediate replacement of the one secret of an app or a machine user, without replay.
 //!
-//! Answers Management v1 (REST), the v2 application and user services (Connect JSON), and the OAuth endpoints by which
-//! a secret is verified. The former read the event log; the latter read projections, which may be behind.
+//! Answers Management v1 (REST), the v2 application and user services and the v2beta app service (Connect JSON), and the
+//! OAuth endpoints by which a secret is verified. The former read the event log; the latter read projections, which may be behind.
 
 mod access;
 mod assertion;
@@ -12,6 +12,7 @@ mod projected;
 mod refusal;
 mod route;
 mod seed;
+mod service_names;
 mod services;
 mod settings;
 mod state;
@@ -32,7 +33,7 @@ pub use seed::{AppTarget, ClientCredentials, KeyFile, MachineUserTarget, Others,
 use management::Outcome;
 use refusal::{Code, Refusal, Surface};
 use route::{Found, Route};
-use settings::{OverloadedBody, PROJECTION_LAG, Settings};
+use settings::{OverloadedBody, PROJECTION_LAG, Settings, Whitespace};
 use state::World;
 
 /// Zitadel as a state machine.
@@ -68,15 +69,17 @@ impl Zitadel {
         match route {
             Route::App(project, route) => self.app_call(&call, project, route),
             Route::User(route) => self.user_call(&call, route),
-            Route::Application(route) => self.application_call(&call, *route),
+            Route::Application(generation, route) => self.application_call(&call, *generation, *route),
             Route::UserSecret(_, id, route) => self.secret_call(&call, id.as_deref(), *route),
             Route::Oauth(_) => Err(Refusal::plain(Code::NotFound, "Not Found")),
         }
     }
 
-    /// A success, spaced and ordered as JSON allows: the vendor's own spacing differs from build to build.
     fn answer(&mut self, body: &Value) -> Response {
-        answer::json_spaced(200, body, &mut self.rng)
+        match self.settings.whitespace {
+            Whitespace::Odd => answer::json_spaced(200, body, &mut self.rng),
+            Whitespace::Compact => answer::json(200, body),
+        }
     }
 }
 

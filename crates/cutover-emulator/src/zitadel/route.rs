@@ -28,9 +28,18 @@ pub(super) const OPERATIONS: &[&str] = &[
     "v2.create",
     "v2.get",
     "v2.list",
+    "v2.update",
     "v2.deactivate",
     "v2.reactivate",
     "v2.delete",
+    "v2beta.generate",
+    "v2beta.create",
+    "v2beta.get",
+    "v2beta.list",
+    "v2beta.update",
+    "v2beta.deactivate",
+    "v2beta.reactivate",
+    "v2beta.delete",
     "v2.add_secret",
     "v2.remove_secret",
     "discovery",
@@ -46,8 +55,8 @@ pub(super) enum Route {
     App(String, AppCall),
     /// Management v1, about users.
     User(UserCall),
-    /// The v2 application service, over Connect.
-    Application(ApplicationCall),
+    /// The application service, over Connect.
+    Application(Generation, ApplicationCall),
     /// The v2 user service, over either surface.
     UserSecret(Surface, Option<String>, SecretCall),
     /// The OAuth and discovery endpoints.
@@ -77,13 +86,21 @@ pub(super) enum UserCall {
     RemoveSecret(String),
 }
 
-/// A call of the v2 application service.
+/// Which of its two forms the application service is called in: v2beta has the same calls under other names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Generation {
+    V2,
+    V2Beta,
+}
+
+/// A call of the application service.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ApplicationCall {
     Generate,
     Create,
     Get,
     List,
+    Update,
     Deactivate,
     Reactivate,
     Delete,
@@ -133,13 +150,7 @@ impl Route {
             Self::User(UserCall::Create) => "user.create",
             Self::User(UserCall::Secret(_)) => "user.secret",
             Self::User(UserCall::RemoveSecret(_)) => "user.remove_secret",
-            Self::Application(ApplicationCall::Generate) => "v2.generate",
-            Self::Application(ApplicationCall::Create) => "v2.create",
-            Self::Application(ApplicationCall::Get) => "v2.get",
-            Self::Application(ApplicationCall::List) => "v2.list",
-            Self::Application(ApplicationCall::Deactivate) => "v2.deactivate",
-            Self::Application(ApplicationCall::Reactivate) => "v2.reactivate",
-            Self::Application(ApplicationCall::Delete) => "v2.delete",
+            Self::Application(generation, call) => call.operation(*generation),
             Self::UserSecret(_, _, SecretCall::Add) => "v2.add_secret",
             Self::UserSecret(_, _, SecretCall::Remove) => "v2.remove_secret",
             Self::Oauth(OauthCall::Discovery) => "discovery",
@@ -152,7 +163,7 @@ impl Route {
     /// Through which API the request came.
     pub(super) fn surface(&self) -> Surface {
         match self {
-            Self::Application(_) => Surface::Connect,
+            Self::Application(..) => Surface::Connect,
             Self::UserSecret(surface, ..) => *surface,
             Self::App(..) | Self::User(_) | Self::Oauth(_) => Surface::Gateway,
         }
@@ -161,7 +172,7 @@ impl Route {
     fn is_served(&self, settings: &Settings) -> bool {
         match self {
             Self::App(..) | Self::User(_) => settings.management_v1 == ManagementV1::Served,
-            Self::Application(_) | Self::UserSecret(..) => settings.server_version == ServerVersion::V4,
+            Self::Application(..) | Self::UserSecret(..) => settings.server_version == ServerVersion::V4,
             Self::Oauth(_) => true,
         }
     }
@@ -185,6 +196,25 @@ impl AppCall {
     }
 }
 
+impl ApplicationCall {
+    fn operation(self, generation: Generation) -> &'static str {
+        let (v2, v2beta) = match self {
+            Self::Generate => ("v2.generate", "v2beta.generate"),
+            Self::Create => ("v2.create", "v2beta.create"),
+            Self::Get => ("v2.get", "v2beta.get"),
+            Self::List => ("v2.list", "v2beta.list"),
+            Self::Update => ("v2.update", "v2beta.update"),
+            Self::Deactivate => ("v2.deactivate", "v2beta.deactivate"),
+            Self::Reactivate => ("v2.reactivate", "v2beta.reactivate"),
+            Self::Delete => ("v2.delete", "v2beta.delete"),
+        };
+        match generation {
+            Generation::V2 => v2,
+            Generation::V2Beta => v2beta,
+        }
+    }
+}
+
 /// What there is at a path, by method.
 fn at(segments: &[&str]) -> Vec<(Method, Route)> {
     match *segments {
@@ -200,9 +230,8 @@ fn at(segments: &[&str]) -> Vec<(Method, Route)> {
             let route = |call| Route::UserSecret(Surface::Gateway, Some(user.to_owned()), call);
             vec![(Method::POST, route(SecretCall::Add)), (Method::DELETE, route(SecretCall::Remove))]
         }
-        ["zitadel.application.v2.ApplicationService", call] => {
-            application(call).map(|call| (Method::POST, Route::Application(call))).into_iter().collect()
-        }
+        ["zitadel.application.v2.ApplicationService", call] => application(Generation::V2, call),
+        ["zitadel.app.v2beta.AppService", call] => application(Generation::V2Beta, call),
         ["zitadel.user.v2.UserService", "AddSecret"] => {
             vec![(Method::POST, Route::UserSecret(Surface::Connect, None, SecretCall::Add))]
         }
@@ -243,15 +272,19 @@ fn apps(segments: &[&str]) -> Vec<(Method, AppCall)> {
     }
 }
 
-fn application(call: &str) -> Option<ApplicationCall> {
-    Some(match call {
-        "GenerateClientSecret" => ApplicationCall::Generate,
-        "CreateApplication" => ApplicationCall::Create,
-        "GetApplication" => ApplicationCall::Get,
-        "ListApplications" => ApplicationCall::List,
-        "DeactivateApplication" => ApplicationCall::Deactivate,
-        "ReactivateApplication" => ApplicationCall::Reactivate,
-        "DeleteApplication" => ApplicationCall::Delete,
-        _ => return None,
-    })
+fn application(generation: Generation, call: &str) -> Vec<(Method, Route)> {
+    let call = match (call, generation) {
+        ("GenerateClientSecret", Generation::V2) | ("RegenerateClientSecret", Generation::V2Beta) => {
+            ApplicationCall::Generate
+        }
+        ("CreateApplication", _) => ApplicationCall::Create,
+        ("GetApplication", _) => ApplicationCall::Get,
+        ("ListApplications", _) => ApplicationCall::List,
+        ("UpdateApplication", _) => ApplicationCall::Update,
+        ("DeactivateApplication", _) => ApplicationCall::Deactivate,
+        ("ReactivateApplication", _) => ApplicationCall::Reactivate,
+        ("DeleteApplication", _) => ApplicationCall::Delete,
+        _ => return Vec::new(),
+    };
+    vec![(Method::POST, Route::Application(generation, call))]
 }

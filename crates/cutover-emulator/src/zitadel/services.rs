@@ -1,36 +1,45 @@
-//! The v2 application service, as Connect JSON.
+//! The application service as Connect JSON, in its present form (v2) and its deprecated one (v2beta).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::access::{self, Layer, Permission};
-use super::management::Outcome;
+use super::management::{Outcome, is_named};
 use super::refusal::{Code, Refusal};
-use super::route::ApplicationCall;
+use super::route::{ApplicationCall, Generation};
 use super::settings::ListEventual;
-use super::state::{App, Kind, NewApp};
+use super::state::{App, AuthMethod, Kind, NewApp};
 use super::{Call, Zitadel, wire};
 
+/// What an update that asks for nothing is answered with: the zero time of the vendor's language.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
 impl Zitadel {
-    pub(super) fn application_call(&mut self, call: &Call<'_>, route: ApplicationCall) -> Outcome {
+    pub(super) fn application_call(
+        &mut self,
+        call: &Call<'_>,
+        generation: Generation,
+        route: ApplicationCall,
+    ) -> Outcome {
+        use Permission::{AppDelete, AppWrite};
         match route {
-            ApplicationCall::Create => self.v2_create(call),
-            ApplicationCall::Get => self.v2_get(call),
-            ApplicationCall::List => self.v2_list(call),
-            ApplicationCall::Generate => {
-                let id = self.v2_target(call, "GenerateClientSecretRequest", Permission::AppWrite, "COMMAND-Kd92s")?;
-                let (app, plain) = self.regenerate(call, &id)?;
-                Ok(json!({"clientSecret": plain, "creationDate": wire::time(app.details.changed)}))
-            }
+            ApplicationCall::Create => self.v2_create(call, generation),
+            ApplicationCall::Get => self.v2_get(call, generation),
+            ApplicationCall::List => self.v2_list(call, generation),
+            ApplicationCall::Update => self.v2_update(call, generation),
+            ApplicationCall::Generate => self.v2_generate(call, generation),
             ApplicationCall::Deactivate => {
-                let id = self.v2_target(call, "DeactivateApplicationRequest", Permission::AppWrite, "COMMAND-ov9d3")?;
+                let message = "DeactivateApplicationRequest";
+                let id = self.v2_target(call, generation.app_id(), message, AppWrite, "COMMAND-ov9d3")?;
                 self.deactivate(call, &id).map(|app| dated("deactivationDate", &app))
             }
             ApplicationCall::Reactivate => {
-                let id = self.v2_target(call, "ReactivateApplicationRequest", Permission::AppWrite, "COMMAND-ov9d3")?;
+                let message = "ReactivateApplicationRequest";
+                let id = self.v2_target(call, generation.app_id(), message, AppWrite, "COMMAND-ov9d3")?;
                 self.reactivate(call, &id).map(|app| dated("reactivationDate", &app))
             }
             ApplicationCall::Delete => {
-                let id = self.v2_target(call, "DeleteApplicationRequest", Permission::AppDelete, "COMMAND-0po9s")?;
+                let message = "DeleteApplicationRequest";
+                let id = self.v2_target(call, generation.app_id(), message, AppDelete, "COMMAND-0po9s")?;
                 self.remove(call, &id).map(|app| dated("deletionDate", &app))
             }
         }
@@ -40,11 +49,12 @@ impl Zitadel {
     fn v2_target(
         &self,
         call: &Call<'_>,
+        id_field: &str,
         message: &str,
         permission: Permission,
         missing: &'static str,
     ) -> Result<String, Refusal> {
-        let (id, project) = (wire::text(&call.body, "applicationId")?, wire::text(&call.body, "projectId")?);
+        let (id, project) = (wire::text(&call.body, id_field)?, wire::text(&call.body, "projectId")?);
         wire::bounded(message, "ApplicationId", &id)?;
         wire::bounded(message, "ProjectId", &project)?;
         let app = self.world.app(&id).filter(|app| app.project == project);
@@ -53,26 +63,47 @@ impl Zitadel {
         Ok(id)
     }
 
-    fn v2_create(&mut self, call: &Call<'_>) -> Outcome {
+    /// v2 takes any app; v2beta has to be told of which kind it is.
+    fn v2_generate(&mut self, call: &Call<'_>, generation: Generation) -> Outcome {
+        let permission = Permission::AppWrite;
+        let id = match generation {
+            Generation::V2 => {
+                let message = "GenerateClientSecretRequest";
+                self.v2_target(call, "applicationId", message, permission, "COMMAND-Kd92s")?
+            }
+            Generation::V2Beta => {
+                let kind = match (flag(call, "isApi")?, flag(call, "isOidc")?) {
+                    (true, false) => Kind::Api,
+                    (false, true) => Kind::Oidc,
+                    (false, false) | (true, true) => return Err(unknown_kind("APP-aLWIzw")),
+                };
+                let message = "RegenerateClientSecretRequest";
+                let id = self.v2_target(call, "applicationId", message, permission, "COMMAND-2g66f")?;
+                self.world.app(&id).map_or(Ok(()), |app| app.generates_as(kind))?;
+                id
+            }
+        };
+        let (app, plain) = self.regenerate(call, &id)?;
+        Ok(json!({"clientSecret": plain, "creationDate": wire::time(app.details.changed)}))
+    }
+
+    fn v2_create(&mut self, call: &Call<'_>, generation: Generation) -> Outcome {
         let message = "CreateApplicationRequest";
         let (project, name) = (wire::text(&call.body, "projectId")?, wire::text(&call.body, "name")?);
         wire::bounded(message, "ProjectId", &project)?;
         wire::bounded(message, "Name", &name)?;
-        let part = |name| wire::field(&call.body, name).and_then(Value::as_object);
-        let (kind, given) = match (part("apiConfiguration"), part("oidcConfiguration")) {
-            (Some(given), None) => (Kind::Api, given),
-            (None, Some(given)) => (Kind::Oidc, given),
-            (None, None) | (Some(_), Some(_)) => return Err(Refusal::field(message, "ApplicationType")),
+        let Some((kind, given)) = configuration(call, |kind| generation.wanted(kind))? else {
+            return Err(Refusal::field(message, "ApplicationType"));
         };
-        let auth = wire::auth_method(kind, given, message)?;
+        let auth = wire::auth_method(kind, &given, message)?;
         let config = match kind {
-            Kind::Api => serde_json::Map::new(),
-            Kind::Oidc => wire::oidc_config(given, message)?,
+            Kind::Api => Map::new(),
+            Kind::Oidc => wire::oidc_config(&given, message)?,
         };
         let org = self.world.project(&project).map(|project| project.org.clone());
         let org = org.ok_or_else(Refusal::project_missing)?;
         access::check(&self.world, &call.user, &org, Some(&project), Permission::AppWrite, Layer::Command)?;
-        let id = Some(wire::text(&call.body, "applicationId")?).filter(|id| !id.is_empty());
+        let id = Some(wire::text(&call.body, generation.app_id())?).filter(|id| !id.is_empty());
         if id.as_deref().is_some_and(|id| self.world.was_app(id)) {
             let text = "Application already exists";
             return Err(Refusal::new(Code::FailedPrecondition, "PROJECT-lxowmp", text));
@@ -83,14 +114,34 @@ impl Zitadel {
             shown["clientSecret"] = json!(plain);
         }
         Ok(json!({
-            "applicationId": app.id,
+            generation.made_app_id(): app.id,
             "creationDate": wire::time(app.details.created),
-            wire::configuration(kind): shown,
+            generation.made(kind): shown,
         }))
     }
 
-    fn v2_get(&mut self, call: &Call<'_>) -> Outcome {
-        let id = wire::text(&call.body, "applicationId")?;
+    /// Takes over the name and the configuration that are given; either alone is enough.
+    fn v2_update(&mut self, call: &Call<'_>, generation: Generation) -> Outcome {
+        let message = "UpdateApplicationRequest";
+        let name = wire::text(&call.body, "name")?.trim().to_owned();
+        let given = configuration(call, |kind| generation.changed(kind))?;
+        let missing = if name.is_empty() { "COMMAND-2n8uU" } else { "COMMAND-28di9" };
+        let id = self.v2_target(call, generation.app_id(), message, Permission::AppWrite, missing)?;
+        let mut changed = NEVER.to_owned();
+        if !name.is_empty() {
+            wire::bounded(message, "Name", &name)?;
+            changed = wire::time(self.rename(call, &id, name)?.details.changed);
+        }
+        if let Some((kind, given)) = given {
+            let app = self.world.app(&id).ok_or_else(|| Refusal::app_missing("COMMAND-2n8uU"))?;
+            let (auth, config) = reconfigured(app, kind, given, message)?;
+            changed = wire::time(self.reconfigure(call, &id, kind, auth, config)?.details.changed);
+        }
+        Ok(json!({"changeDate": changed}))
+    }
+
+    fn v2_get(&mut self, call: &Call<'_>, generation: Generation) -> Outcome {
+        let id = wire::text(&call.body, generation.app_id())?;
         wire::bounded("GetApplicationRequest", "ApplicationId", &id)?;
         let app = match self.settings.list_eventual {
             ListEventual::On => self.world.visible_app(call.now, &id),
@@ -98,38 +149,50 @@ impl Zitadel {
         };
         let app = app.ok_or_else(Refusal::app_unknown)?;
         self.may_read(call, app)?;
-        Ok(json!({"application": wire::application(app)}))
+        Ok(json!({generation.read(): shown(generation, app)}))
     }
 
-    fn v2_list(&mut self, call: &Call<'_>) -> Outcome {
-        let empty = serde_json::Map::new();
+    fn v2_list(&mut self, call: &Call<'_>, generation: Generation) -> Outcome {
+        let empty = Map::new();
         let page = wire::field(&call.body, "pagination").and_then(Value::as_object).unwrap_or(&empty);
         let offset = usize::try_from(wire::number(page, "offset")?).unwrap_or(usize::MAX);
         let limit = match wire::number(page, "limit")? {
             0 => usize::MAX,
             limit => usize::try_from(limit).unwrap_or(usize::MAX),
         };
-        let mut projects = Vec::new();
+        let (mut projects, mut names) = (Vec::new(), Vec::new());
+        if generation == Generation::V2Beta {
+            let project = wire::text(&call.body, "projectId")?;
+            wire::bounded("ListApplicationsRequest", "ProjectId", &project)?;
+            projects.push(project);
+        }
         for filter in wire::field(&call.body, "filters").and_then(Value::as_array).into_iter().flatten() {
-            let filter = filter.as_object().and_then(|filter| wire::field(filter, "projectIdFilter"));
-            if let Some(filter) = filter.and_then(Value::as_object) {
+            let part =
+                |name| filter.as_object().and_then(|filter| wire::field(filter, name)).and_then(Value::as_object);
+            if let Some(filter) = part("projectIdFilter").filter(|_| generation == Generation::V2) {
                 projects.push(wire::text(filter, "projectId")?);
+            }
+            if let Some(filter) = part("nameFilter") {
+                let method = wire::field(filter, "method").cloned().unwrap_or(Value::Null);
+                names.push((wire::text(filter, "name")?, method));
             }
         }
         let found: Vec<&App> = self
             .world
             .apps(call.now, self.settings.list_eventual == ListEventual::On)
             .filter(|app| projects.iter().all(|project| *project == app.project))
+            .filter(|app| names.iter().all(|(name, method)| is_named(&app.name, name, method)))
             .filter(|app| self.may_read(call, app).is_ok())
             .collect();
-        let mut pagination = serde_json::Map::new();
+        let mut pagination = Map::new();
         if !found.is_empty() {
             pagination.insert("totalResult".to_owned(), json!(found.len().to_string()));
         }
         if limit != usize::MAX {
             pagination.insert("appliedLimit".to_owned(), json!(limit.to_string()));
         }
-        let applications: Vec<Value> = found.into_iter().skip(offset).take(limit).map(wire::application).collect();
+        let applications: Vec<Value> =
+            found.into_iter().skip(offset).take(limit).map(|app| shown(generation, app)).collect();
         let mut body = json!({"pagination": pagination});
         if !applications.is_empty() {
             body["applications"] = Value::Array(applications);
@@ -141,6 +204,58 @@ impl Zitadel {
         let (org, project) = (&app.details.owner, Some(app.project.as_str()));
         access::check(&self.world, &call.user, org, project, Permission::AppRead, Layer::Command)
     }
+}
+
+/// An app's kind and the fields of its configuration.
+type Configuration = (Kind, Map<String, Value>);
+
+/// The one configuration that a request holds, under v1's names; two are none of the service's messages.
+fn configuration(call: &Call<'_>, name: impl Fn(Kind) -> &'static str) -> Result<Option<Configuration>, Refusal> {
+    let part = |kind| wire::field(&call.body, name(kind)).and_then(Value::as_object);
+    match (part(Kind::Api), part(Kind::Oidc)) {
+        (None, None) => Ok(None),
+        (Some(given), None) => Ok(Some((Kind::Api, given.clone()))),
+        (None, Some(given)) => Ok(Some((Kind::Oidc, wire::renamed(given)))),
+        (Some(_), Some(_)) => Err(Refusal::unreadable()),
+    }
+}
+
+/// What an app's configuration becomes: of an OIDC app what is not given stays, but for the types of grant and answer.
+fn reconfigured(
+    app: &App,
+    kind: Kind,
+    mut given: Map<String, Value>,
+    message: &str,
+) -> Result<(AuthMethod, Map<String, Value>), Refusal> {
+    if kind == Kind::Api {
+        return Ok((wire::auth_method(kind, &given, message)?, Map::new()));
+    }
+    let auth = match wire::field(&given, "authMethodType") {
+        Some(_) => wire::auth_method(kind, &given, message)?,
+        None => app.auth,
+    };
+    for (name, value) in app.config.iter().filter(|(name, _)| !["grantTypes", "responseTypes"].contains(&name.as_str()))
+    {
+        if wire::field(&given, name).is_none() {
+            given.insert(name.clone(), value.clone());
+        }
+    }
+    Ok((auth, wire::oidc_config(&given, message)?))
+}
+
+fn shown(generation: Generation, app: &App) -> Value {
+    match generation {
+        Generation::V2 => wire::application(app),
+        Generation::V2Beta => wire::beta_application(app),
+    }
+}
+
+fn flag(call: &Call<'_>, name: &str) -> Result<bool, Refusal> {
+    wire::field(&call.body, name).map_or(Some(false), Value::as_bool).ok_or_else(Refusal::unreadable)
+}
+
+fn unknown_kind(id: &'static str) -> Refusal {
+    Refusal::new(Code::InvalidArgument, id, "unknown app type")
 }
 
 fn dated(name: &str, app: &App) -> Value {

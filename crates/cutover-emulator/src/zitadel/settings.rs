@@ -52,6 +52,10 @@ behaviours! {
     overloaded_body: OverloadedBody { Json = "json", Text = "text" }
     "A used-up quota is QUOTA-vjAy8 on the API and plain text on the OAuth endpoints; the body of ZITADEL Cloud's rate \
      limiter is not documented.";
+
+    /// How an answer of the API is spaced and ordered.
+    whitespace: Whitespace { Odd = "odd", Compact = "compact" }
+    "Proto JSON is not stable between builds of one server by its authors' intent; no page promises an order.";
 }
 
 /// The name of the switch whose value is a time.

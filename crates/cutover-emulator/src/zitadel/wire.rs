@@ -29,6 +29,9 @@ const RESPONSES: &[&str] =
     &["OIDC_RESPONSE_TYPE_CODE", "OIDC_RESPONSE_TYPE_ID_TOKEN", "OIDC_RESPONSE_TYPE_ID_TOKEN_TOKEN"];
 const APP_TYPES: &[&str] = &["OIDC_APP_TYPE_WEB", "OIDC_APP_TYPE_USER_AGENT", "OIDC_APP_TYPE_NATIVE"];
 
+/// What v1 and v2beta call so, and v2 so.
+const V2_NAMES: [(&str, &str); 2] = [("appType", "applicationType"), ("devMode", "developmentMode")];
+
 /// The grant that the probe of an OIDC app's secret needs.
 pub(super) const CODE_GRANT: &str = GRANTS[0];
 
@@ -79,6 +82,12 @@ pub(super) fn app(app: &App) -> Value {
 /// An app as v2 reads it.
 pub(super) fn application(app: &App) -> Value {
     let state = if app.active { "APPLICATION_STATE_ACTIVE" } else { "APPLICATION_STATE_INACTIVE" };
+    let mut config = config_of(app);
+    for (ours, v2) in V2_NAMES {
+        if let Some(value) = config.remove(ours) {
+            config.insert(v2.to_owned(), value);
+        }
+    }
     json!({
         "applicationId": app.id,
         "projectId": app.project,
@@ -86,8 +95,19 @@ pub(super) fn application(app: &App) -> Value {
         "state": state,
         "creationDate": time(app.details.created),
         "changeDate": time(app.details.changed),
-        configuration(app.kind): config_of(app),
+        configuration(app.kind): config,
     })
+}
+
+/// An app as v2beta reads it: v1's names, and no project.
+pub(super) fn beta_application(app: &App) -> Value {
+    let mut shown = self::app(app);
+    shown["creationDate"] = json!(time(app.details.created));
+    shown["changeDate"] = json!(time(app.details.changed));
+    if let Some(shown) = shown.as_object_mut() {
+        shown.remove("details");
+    }
+    shown
 }
 
 /// The name of the member that holds a v2 app's configuration.
@@ -98,7 +118,7 @@ pub(super) fn configuration(kind: Kind) -> &'static str {
     }
 }
 
-fn config_of(app: &App) -> Value {
+fn config_of(app: &App) -> Map<String, Value> {
     let mut config = app.config.clone();
     config.insert("clientId".to_owned(), json!(app.client_id));
     let method = method_name(app.kind, app.auth);
@@ -106,7 +126,7 @@ fn config_of(app: &App) -> Value {
     if method != methods(app.kind)[0] {
         config.insert("authMethodType".to_owned(), json!(method));
     }
-    Value::Object(config)
+    config
 }
 
 /// A time as proto JSON writes it, at the precision of the vendor's database.
@@ -169,6 +189,17 @@ pub(super) fn auth_method(kind: Kind, object: &Map<String, Value>, message: &str
         "OIDC_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT" | "API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT" => AuthMethod::PrivateKeyJwt,
         _ => AuthMethod::Basic,
     })
+}
+
+/// An OIDC app's configuration under v1's names, whichever of v1's and v2's it was sent under.
+pub(super) fn renamed(given: &Map<String, Value>) -> Map<String, Value> {
+    let mut renamed = given.clone();
+    for (ours, v2) in V2_NAMES {
+        if let Some(value) = field(given, v2) {
+            renamed.insert(ours.to_owned(), value.clone());
+        }
+    }
+    renamed
 }
 
 /// The rest of an OIDC app's configuration, without defaults.

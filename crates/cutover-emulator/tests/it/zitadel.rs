@@ -4,6 +4,7 @@ mod access;
 mod management;
 mod oauth;
 mod projection;
+mod service_names;
 mod services;
 mod switches;
 
@@ -93,6 +94,12 @@ impl Instance {
     /// A Connect call to the application service by the owner.
     fn v2(&mut self, method: &str, body: &Value) -> Response {
         let path = format!("/zitadel.application.v2.ApplicationService/{method}");
+        self.call("POST", &path, &body.to_string())
+    }
+
+    /// A Connect call to the deprecated app service by the owner.
+    fn v2beta(&mut self, method: &str, body: &Value) -> Response {
+        let path = format!("/zitadel.app.v2beta.AppService/{method}");
         self.call("POST", &path, &body.to_string())
     }
 

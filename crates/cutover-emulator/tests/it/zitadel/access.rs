@@ -121,6 +121,7 @@ fn every_operation_has_a_route() {
     let zitadel = Instance::new().zitadel;
     let v1 = "/management/v1/projects/1/apps";
     let v2 = "/zitadel.application.v2.ApplicationService";
+    let v2beta = "/zitadel.app.v2beta.AppService";
     let found: Vec<_> = [
         ("POST", format!("{v1}/api")),
         ("POST", format!("{v1}/oidc")),
@@ -142,9 +143,18 @@ fn every_operation_has_a_route() {
         ("POST", format!("{v2}/CreateApplication")),
         ("POST", format!("{v2}/GetApplication")),
         ("POST", format!("{v2}/ListApplications")),
+        ("POST", format!("{v2}/UpdateApplication")),
         ("POST", format!("{v2}/DeactivateApplication")),
         ("POST", format!("{v2}/ReactivateApplication")),
         ("POST", format!("{v2}/DeleteApplication")),
+        ("POST", format!("{v2beta}/RegenerateClientSecret")),
+        ("POST", format!("{v2beta}/CreateApplication")),
+        ("POST", format!("{v2beta}/GetApplication")),
+        ("POST", format!("{v2beta}/ListApplications")),
+        ("POST", format!("{v2beta}/UpdateApplication")),
+        ("POST", format!("{v2beta}/DeactivateApplication")),
+        ("POST", format!("{v2beta}/ReactivateApplication")),
+        ("POST", format!("{v2beta}/DeleteApplication")),
         ("POST", "/zitadel.user.v2.UserService/AddSecret".to_owned()),
         ("POST", "/v2/users/3/secret".to_owned()),
         ("POST", "/zitadel.user.v2.UserService/RemoveSecret".to_owned()),
