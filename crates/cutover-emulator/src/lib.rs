@@ -17,7 +17,7 @@ mod seeds;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod stytch;
-pub mod switches;
+mod switches;
 mod vendor;
 #[cfg(feature = "wiremock")]
 pub mod wiremock;

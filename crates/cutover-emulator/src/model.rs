@@ -56,10 +56,20 @@ pub trait Model: fmt::Debug + Send + 'static {
 pub struct Switch {
     /// The name without the vendor, as in `start_while_pending`.
     pub name: &'static str,
-    /// The values it takes, the default first. A value such as `0s..60s` stands for a range.
+    /// What the switch decides, in a sentence.
+    pub about: &'static str,
+    /// The values it takes, the default first. A value such as `0s..60s` stands for a range that begins with the default.
     pub values: &'static [&'static str],
     /// What the vendor says, or that it says nothing, and where.
     pub citation: &'static str,
+}
+
+impl Switch {
+    /// The value that the switch has at first.
+    pub fn default_value(&self) -> &'static str {
+        let first = self.values.first().copied().unwrap_or_default();
+        first.split_once("..").map_or(first, |(start, _)| start)
+    }
 }
 
 /// A switch or a value that a vendor does not have.

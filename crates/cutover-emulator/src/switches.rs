@@ -1,43 +1,98 @@
-//! The chosen values of a vendor's switches.
+//! A vendor's switches: what its documents leave open, and what was chosen.
+//!
+//! [`behaviours!`] declares all switches of one vendor. Type, values, default and citation of a switch stand in one place
+//! and cannot drift apart.
 
-use crate::model::{Switch, UnknownBehaviour};
+use std::borrow::Cow;
 
-/// One value for every switch of a vendor; at first each has its default.
-#[derive(Clone, Debug)]
-pub struct Switches {
-    vendor: &'static str,
-    known: &'static [Switch],
-    chosen: Vec<&'static str>,
+/// The values of one switch.
+pub(crate) trait Choice: Default {
+    /// The values by name, the default first; a name such as `0s..60s` stands for a range.
+    const VALUES: &'static [&'static str];
+
+    /// The name of this value.
+    fn name(&self) -> Cow<'static, str>;
+
+    /// The value of that name.
+    fn named(name: &str) -> Option<Self>;
 }
 
-impl Switches {
-    /// The defaults.
-    pub fn new(vendor: &'static str, known: &'static [Switch]) -> Self {
-        Self { vendor, known, chosen: known.iter().map(|switch| switch.values[0]).collect() }
-    }
+/// Declares the switches of a vendor: an enum for each, `SWITCHES` for the whole list, `Settings` for the present values.
+///
+/// A switch whose values cannot be listed names a type of its own, which implements [`Choice`], and no values.
+macro_rules! behaviours {
+    (
+        $vendor:literal;
+        $(
+            $(#[doc = $about:literal])+
+            $field:ident: $kind:ident $({ $first:ident = $first_name:literal $(, $value:ident = $name:literal)* $(,)? })?
+            $citation:literal;
+        )+
+    ) => {
+        $($(
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+            pub(super) enum $kind {
+                #[default]
+                $first,
+                $($value),*
+            }
 
-    /// The present value of `name`; `None` when there is no such switch.
-    pub fn get(&self, name: &str) -> Option<&'static str> {
-        let at = self.known.iter().position(|switch| switch.name == name)?;
-        Some(self.chosen[at])
-    }
+            impl $crate::switches::Choice for $kind {
+                const VALUES: &'static [&'static str] = &[$first_name $(, $name)*];
 
-    /// Whether `name` is set to `value`.
-    pub fn is(&self, name: &str, value: &str) -> bool {
-        self.get(name) == Some(value)
-    }
+                fn name(&self) -> std::borrow::Cow<'static, str> {
+                    std::borrow::Cow::Borrowed(match self {
+                        Self::$first => $first_name,
+                        $(Self::$value => $name),*
+                    })
+                }
 
-    /// Sets `name` to one of its values.
-    ///
-    /// # Errors
-    /// When there is no such switch, or it has no such value.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), UnknownBehaviour> {
-        let found = self.known.iter().enumerate().find_map(|(at, switch)| {
-            let value = switch.values.iter().find(|known| **known == value)?;
-            (switch.name == name).then_some((at, *value))
-        });
-        let (at, value) = found.ok_or_else(|| UnknownBehaviour::new(self.vendor, name, value, self.known))?;
-        self.chosen[at] = value;
-        Ok(())
-    }
+                fn named(name: &str) -> Option<Self> {
+                    match name {
+                        $first_name => Some(Self::$first),
+                        $($name => Some(Self::$value),)*
+                        _ => None,
+                    }
+                }
+            }
+        )?)+
+
+        /// The present value of every switch.
+        #[derive(Clone, Debug, Default)]
+        pub(super) struct Settings {
+            $($(#[doc = $about])+ pub(super) $field: $kind),+
+        }
+
+        /// Every switch, with what it stems from.
+        pub(super) const SWITCHES: &[$crate::model::Switch] = &[
+            $($crate::model::Switch {
+                name: stringify!($field),
+                about: concat!($($about),+).trim_ascii(),
+                values: <$kind as $crate::switches::Choice>::VALUES,
+                citation: $citation,
+            }),+
+        ];
+
+        impl Settings {
+            /// The present value of the switch `name`.
+            pub(super) fn value(&self, name: &str) -> Option<String> {
+                $(if name == stringify!($field) {
+                    return Some($crate::switches::Choice::name(&self.$field).into_owned());
+                })+
+                None
+            }
+
+            /// Sets the switch `name`; an error when there is none, or it has no such value.
+            pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), $crate::model::UnknownBehaviour> {
+                let unknown = || $crate::model::UnknownBehaviour::new($vendor, name, value, SWITCHES);
+                $(if name == stringify!($field) {
+                    self.$field = $crate::switches::Choice::named(value).ok_or_else(unknown)?;
+                    return Ok(());
+                })+
+                Err(unknown())
+            }
+        }
+    };
 }
+
+pub(crate) use behaviours;

@@ -183,6 +183,7 @@ impl Emulator {
             model.switches().iter().map(move |switch| SwitchState {
                 name: format!("{vendor}.{}", switch.name),
                 value: model.behaviour(switch.name).unwrap_or_default(),
+                about: switch.about,
                 values: switch.values,
                 citation: switch.citation,
             })
@@ -302,6 +303,8 @@ pub struct SwitchState {
     pub name: String,
     /// The present value.
     pub value: String,
+    /// What the switch decides, in a sentence.
+    pub about: &'static str,
     /// The values it takes, the default first.
     pub values: &'static [&'static str],
     /// What the vendor says, or that it says nothing.

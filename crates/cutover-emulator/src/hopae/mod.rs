@@ -3,7 +3,6 @@
 //! Answers the Workspace API and the one route of the App API that takes client credentials, under `/connect/v1`.
 
 mod apps;
-pub(crate) mod behaviours;
 mod idempotency;
 mod refusal;
 mod route;
@@ -167,15 +166,11 @@ impl Model for Hopae {
     }
 
     fn behaviour(&self, name: &str) -> Option<String> {
-        self.settings.value(name).map(str::to_owned)
+        self.settings.value(name)
     }
 
     fn set_behaviour(&mut self, name: &str, value: &str) -> Result<(), UnknownBehaviour> {
-        if self.settings.set(name, value) {
-            Ok(())
-        } else {
-            Err(UnknownBehaviour::new(self.vendor(), name, value, settings::SWITCHES))
-        }
+        self.settings.set(name, value)
     }
 }
 

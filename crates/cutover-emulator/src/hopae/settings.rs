@@ -1,8 +1,10 @@
 //! What Hopae's documents leave open or contradict.
 
-use super::behaviours::behaviours;
+use crate::switches::behaviours;
 
 behaviours! {
+    "hopae";
+
     /// What answers other than *create* and *rotate* show of the client secret.
     get_secret: GetSecret { Omit = "omit", Masked = "masked", Leak = "leak" }
     "Contradictory: the examples and the OpenAPI schema WorkspaceAppDto list clientSecret in get, list and update \

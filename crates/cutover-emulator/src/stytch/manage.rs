@@ -8,6 +8,10 @@ use super::client::{AppFields, AppInput, Client, Fields, Kept, M2mFields, M2mInp
 use super::problem::Problem;
 use super::route::{Family, Verb};
 use super::search;
+use super::settings::{
+    CreateStatus, ErrorPrefix, OlderServer, RotateInactive, RotationErrorStatus, SearchPages, SearchTotal,
+    SecretEntropyRule, SecretLength, SecretLengthMax, StartWhilePending, UnknownFields, UnknownM2mClientStatus,
+};
 use crate::answer;
 use crate::model::Request;
 use crate::secret;
@@ -94,7 +98,10 @@ impl Stytch {
         };
         self.insert(id.clone(), fields, secret.as_deref());
         let client = self.find(family, &id)?;
-        let status = if self.switches.is("create_status", "201") { 201 } else { 200 };
+        let status = match self.settings.create_status {
+            CreateStatus::Ok => 200,
+            CreateStatus::Created => 201,
+        };
         Ok((status, self.envelope(client, Shape::WithSecret(secret.as_deref()))))
     }
 
@@ -109,11 +116,11 @@ impl Stytch {
 
     fn start(&mut self, family: Family, id: &str, request: &Request) -> Result<Success, Problem> {
         let client = self.rotatable(family, id, request)?;
-        if !client.is_active() && self.switches.is("rotate_inactive", "refused") {
+        if !client.is_active() && self.settings.rotate_inactive == RotateInactive::Refused {
             let message = "An inactive client cannot begin a rotation.";
             return Err(Problem::api(400, "m2m_client_invalid_status", message));
         }
-        if client.next.is_some() && self.switches.is("start_while_pending", "error") {
+        if client.next.is_some() && self.settings.start_while_pending == StartWhilePending::Error {
             let message = "A rotation of this client is already in progress.";
             return Err(self.rotation_problem(family, "already_rotating_secret", message));
         }
@@ -157,8 +164,8 @@ impl Stytch {
     }
 
     fn shown(&self, client: &Client, shape: Shape<'_>) -> Value {
-        let mut shown = client.shown(shape, self.switches.is("older_server", "on"));
-        if self.switches.is("unknown_fields", "present") {
+        let mut shown = client.shown(shape, self.settings.older_server == OlderServer::On);
+        if self.settings.unknown_fields == UnknownFields::Present {
             shown["policy_hints"] = json!({ "revision": client.order, "labels": [] });
         }
         shown
@@ -166,16 +173,16 @@ impl Stytch {
 
     fn page(&self, family: Family, page: &search::Search) -> Result<(Vec<Value>, Value), Problem> {
         let matching = |from: u64| self.clients.since(family, from).filter(|client| page.query.matches(client));
-        let total = match self.switches.is("search_total", "hidden") {
-            true => -1,
-            false => i64::try_from(matching(0).count()).unwrap_or(i64::MAX),
+        let total = match self.settings.search_total {
+            SearchTotal::Hidden => -1,
+            SearchTotal::Known => i64::try_from(matching(0).count()).unwrap_or(i64::MAX),
         };
         let mut rest = matching(page.from).peekable();
         let mut clients = Vec::new();
         while clients.len() < page.limit {
             let Some(client) = rest.next() else { break };
             clients.push(self.shown(client, Shape::Base));
-            let is_short = clients.len() + 1 == page.limit && self.switches.is("search_pages", "short");
+            let is_short = clients.len() + 1 == page.limit && self.settings.search_pages == SearchPages::Short;
             if is_short && rest.peek().is_some() {
                 break;
             }
@@ -194,30 +201,35 @@ impl Stytch {
     }
 
     fn no_such_client(&self, family: Family) -> Problem {
-        let is_400 = family == Family::M2m && self.switches.is("unknown_m2m_client_status", "400");
+        let status = match (family, self.settings.unknown_m2m_client_status) {
+            (Family::M2m, UnknownM2mClientStatus::BadRequest) => 400,
+            (Family::M2m, UnknownM2mClientStatus::NotFound) | (Family::ConnectedApp, _) => 404,
+        };
         let kind = format!("{}_not_found", self.prefix(family));
-        Problem::api(if is_400 { 400 } else { 404 }, kind, "There is no such client.")
+        Problem::api(status, kind, "There is no such client.")
     }
 
     fn rotation_problem(&self, family: Family, what: &str, message: &'static str) -> Problem {
-        let status = if self.switches.is("rotation_error_status", "409") { 409 } else { 400 };
+        let status = match self.settings.rotation_error_status {
+            RotationErrorStatus::BadRequest => 400,
+            RotationErrorStatus::Conflict => 409,
+        };
         Problem::api(status, format!("{}_{what}", self.prefix(family)), message)
     }
 
     fn prefix(&self, family: Family) -> &'static str {
-        match family {
-            Family::M2m => "m2m_client",
-            Family::ConnectedApp if self.is_older_spelling() => "idp_client",
-            Family::ConnectedApp => "connected_app",
+        match (family, self.settings.error_prefix) {
+            (Family::M2m, _) => "m2m_client",
+            (Family::ConnectedApp, ErrorPrefix::IdpClient) => "idp_client",
+            (Family::ConnectedApp, ErrorPrefix::ConnectedApp) => "connected_app",
         }
     }
 
     fn bad_app_type(&self) -> &'static str {
-        if self.is_older_spelling() { "invalid_idp_client_type" } else { "invalid_connected_app_type" }
-    }
-
-    fn is_older_spelling(&self) -> bool {
-        self.switches.is("error_prefix", "idp_client")
+        match self.settings.error_prefix {
+            ErrorPrefix::IdpClient => "invalid_idp_client_type",
+            ErrorPrefix::ConnectedApp => "invalid_connected_app_type",
+        }
     }
 
     fn check_custom_id(&self, id: &str) -> Result<(), Problem> {
@@ -237,9 +249,9 @@ impl Stytch {
         let distinct: std::collections::BTreeSet<char> = secret.chars().collect();
         let (kind, message) = if secret.chars().count() < 8 {
             ("m2m_client_invalid_client_secret", "client_secret has fewer than 8 characters.")
-        } else if 72 < secret.len() && self.switches.is("secret_length_max", "72") {
+        } else if 72 < secret.len() && self.settings.secret_length_max == SecretLengthMax::Bytes72 {
             ("client_secret_too_long", "client_secret is too long.")
-        } else if distinct.len() < 5 && self.switches.is("secret_entropy_rule", "five_distinct") {
+        } else if distinct.len() < 5 && self.settings.secret_entropy_rule == SecretEntropyRule::FiveDistinct {
             ("insecure_m2m_client_secret", "client_secret is too easy to guess.")
         } else {
             return Ok(());
@@ -261,7 +273,10 @@ impl Stytch {
     }
 
     pub(super) fn new_secret(&mut self) -> String {
-        let len = if self.switches.is("secret_length", "44") { 44 } else { 48 };
+        let len = match self.settings.secret_length {
+            SecretLength::Long => 48,
+            SecretLength::Short => 44,
+        };
         secret::base64url(&mut self.rng, len)
     }
 }

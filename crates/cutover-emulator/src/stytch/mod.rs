@@ -1,6 +1,5 @@
 //! Stytch as a state machine: Connected Apps and M2M clients, their two-phase secret rotation, tokens, introspection.
 
-mod behaviours;
 mod book;
 mod client;
 mod keys;
@@ -9,6 +8,7 @@ mod oauth;
 mod problem;
 mod route;
 mod search;
+mod settings;
 
 use std::fmt;
 use std::time::Duration;
@@ -21,11 +21,11 @@ use self::book::Book;
 use self::client::{AppFields, AppInput, Fields, M2mFields, M2mInput};
 use self::problem::{Dialect, Problem};
 use self::route::{Family, OPERATIONS, Route};
+use self::settings::{RetryAfter, Settings, UnknownFields, Whitespace};
 use crate::answer;
 use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
 use crate::secret::{self, Hash};
 use crate::seeds::SeededSecret;
-use crate::switches::Switches;
 
 /// What `Retry-After` says where the vendor sends one by itself.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ pub struct Stytch {
     project_secret: Hash,
     clients: Book,
     rng: fastrand::Rng,
-    switches: Switches,
+    settings: Settings,
 }
 
 /// What a caller has to know of a seeded project.
@@ -84,7 +84,7 @@ impl Stytch {
             project_secret: Hash::of(&secret),
             clients: Book::default(),
             rng,
-            switches: Switches::new("stytch", behaviours::SWITCHES),
+            settings: Settings::default(),
         };
         let count = if targets == 0 { 2 } else { targets };
         let targets = (0..count).filter_map(|nth| stytch.seed_target(nth)).collect();
@@ -117,16 +117,15 @@ impl Stytch {
 
     /// Writes an answer with the whitespace that is chosen.
     fn write(&self, status: u16, body: &Value, rng: &mut fastrand::Rng) -> Response {
-        if self.switches.is("whitespace", "odd") {
-            answer::json_spaced(status, body, rng)
-        } else {
-            answer::json(status, body)
+        match self.settings.whitespace {
+            Whitespace::Odd => answer::json_spaced(status, body, rng),
+            Whitespace::Compact => answer::json(status, body),
         }
     }
 
     fn refuse(&self, problem: &Problem, rng: &mut fastrand::Rng) -> Response {
         let mut body = problem.body(&request_id(rng));
-        if problem.dialect == Dialect::Api && self.switches.is("unknown_fields", "present") {
+        if problem.dialect == Dialect::Api && self.settings.unknown_fields == UnknownFields::Present {
             body["error_details"] = json!({});
         }
         let response = self.write(problem.status, &body, rng);
@@ -165,7 +164,7 @@ impl Model for Stytch {
             Ok((status, mut body)) => {
                 body["status_code"] = status.into();
                 body["request_id"] = request_id(&mut rng).into();
-                if self.switches.is("unknown_fields", "present") {
+                if self.settings.unknown_fields == UnknownFields::Present {
                     body["served_by"] = json!({ "region": null });
                 }
                 self.write(status, &body, &mut rng)
@@ -177,7 +176,7 @@ impl Model for Stytch {
         let message = "Too many requests have been made.";
         let problem = Problem::api(429, "too_many_requests", message);
         let response = self.refuse(&problem, &mut self.aside());
-        let by_itself = self.switches.is("retry_after", "present").then_some(RETRY_AFTER);
+        let by_itself = (self.settings.retry_after == RetryAfter::Present).then_some(RETRY_AFTER);
         match retry_after.or(by_itself) {
             Some(wait) => answer::with_header(response, header::RETRY_AFTER, &wait.as_secs().to_string()),
             None => response,
@@ -191,15 +190,15 @@ impl Model for Stytch {
     }
 
     fn switches(&self) -> &'static [Switch] {
-        behaviours::SWITCHES
+        settings::SWITCHES
     }
 
     fn behaviour(&self, name: &str) -> Option<String> {
-        self.switches.get(name).map(str::to_owned)
+        self.settings.value(name)
     }
 
     fn set_behaviour(&mut self, name: &str, value: &str) -> Result<(), UnknownBehaviour> {
-        self.switches.set(name, value)
+        self.settings.set(name, value)
     }
 }
 

@@ -11,6 +11,7 @@ use super::client::{Client, Fields};
 use super::manage::Success;
 use super::problem::Problem;
 use super::route::Family;
+use super::settings::{ClientCredentialsError, InactiveClientError, InvalidClientBasicStatus, InvalidClientStatus};
 use super::{Stytch, keys};
 use crate::answer;
 use crate::model::Request;
@@ -46,7 +47,10 @@ impl Stytch {
                 return Err(Problem::oauth(400, "unauthorized_client", message));
             }
             (Fields::ConnectedApp(_), "client_credentials") => {
-                let kind = self.switches.get("client_credentials_error").unwrap_or_default();
+                let kind = match self.settings.client_credentials_error {
+                    ClientCredentialsError::UnauthorizedClient => "unauthorized_client",
+                    ClientCredentialsError::InvalidClient => "invalid_client",
+                };
                 return Err(Problem::oauth(400, kind, "This client acts for a user."));
             }
             (Fields::ConnectedApp(_), grant) => return Err(bad_grant(grant, &input)),
@@ -113,9 +117,11 @@ impl Stytch {
             return Err(refused());
         }
         if !client.is_active() {
-            return Err(match self.switches.get("inactive_client_error") {
-                Some("unauthorized_client") => Problem::oauth(400, "unauthorized_client", "The client is inactive."),
-                _ => refused(),
+            return Err(match self.settings.inactive_client_error {
+                InactiveClientError::InvalidClient => refused(),
+                InactiveClientError::UnauthorizedClient => {
+                    Problem::oauth(400, "unauthorized_client", "The client is inactive.")
+                }
             });
         }
         Ok(client)
@@ -127,10 +133,15 @@ impl Stytch {
 
     fn invalid_client(&self, by_header: bool) -> Problem {
         let message = "Client id and secret do not belong together.";
-        let switch = if by_header { "invalid_client_basic_status" } else { "invalid_client_status" };
-        match self.switches.get(switch) {
-            Some("401") => Problem::oauth(401, "invalid_client", message).with_challenge(),
-            _ => Problem::oauth(400, "invalid_client", message),
+        let unauthorized = if by_header {
+            self.settings.invalid_client_basic_status == InvalidClientBasicStatus::Unauthorized
+        } else {
+            self.settings.invalid_client_status == InvalidClientStatus::Unauthorized
+        };
+        if unauthorized {
+            Problem::oauth(401, "invalid_client", message).with_challenge()
+        } else {
+            Problem::oauth(400, "invalid_client", message)
         }
     }
 }

@@ -33,7 +33,7 @@ pub use seed::{AppTarget, ClientCredentials, KeyFile, MachineUserTarget, Others,
 use management::Outcome;
 use refusal::{Code, Refusal, Surface};
 use route::{Found, Route};
-use settings::{OverloadedBody, PROJECTION_LAG, Settings, Whitespace};
+use settings::{OverloadedBody, Settings, Whitespace};
 use state::World;
 
 /// Zitadel as a state machine.
@@ -143,23 +143,17 @@ impl Model for Zitadel {
     }
 
     fn switches(&self) -> &'static [Switch] {
-        settings::ALL
+        settings::SWITCHES
     }
 
     fn behaviour(&self, name: &str) -> Option<String> {
-        if name == PROJECTION_LAG {
-            return Some(settings::lag_text(self.world.lag()));
-        }
-        self.settings.value(name).map(str::to_owned)
+        self.settings.value(name)
     }
 
     fn set_behaviour(&mut self, name: &str, value: &str) -> Result<(), UnknownBehaviour> {
-        let known = if name == PROJECTION_LAG {
-            settings::lag(value).map(|lag| self.world.set_lag(lag)).is_some()
-        } else {
-            self.settings.set(name, value)
-        };
-        if known { Ok(()) } else { Err(UnknownBehaviour::new(self.vendor(), name, value, settings::ALL)) }
+        self.settings.set(name, value)?;
+        self.world.set_lag(self.settings.projection_lag.time());
+        Ok(())
     }
 }
 

@@ -1,11 +1,18 @@
 //! What Zitadel's documents and code leave open, or what differs between its versions.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::hopae::behaviours::behaviours;
-use crate::model::Switch;
+use crate::switches::{Choice, behaviours};
 
 behaviours! {
+    "zitadel";
+
+    /// How long the projections that verify a secret stay behind the event log.
+    projection_lag: Lag
+    "The verification endpoints read projections without waiting; usually milliseconds, repaired after 60 s \
+     (RequeueEvery) when a signal was dropped. The API states no bound.";
+
     /// The status with which OAuth endpoints refuse client credentials.
     credentials_error_status: CredentialsErrorStatus { BadRequest = "400", Unauthorized = "401" }
     "Contradictory: present code answers every OAuth error without a status of its own with 400; the documentation \
@@ -58,42 +65,35 @@ behaviours! {
     "Proto JSON is not stable between builds of one server by its authors' intent; no page promises an order.";
 }
 
-/// The name of the switch whose value is a time.
-pub(super) const PROJECTION_LAG: &str = "projection_lag";
+/// How long projections stay behind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lag(Duration);
 
 /// The longest lag: the periodic run of the projections repairs a missed signal after a minute.
 const LAG_MAX: Duration = Duration::from_secs(60);
 
-const LAG: Switch = Switch {
-    name: PROJECTION_LAG,
-    values: &["0s..60s"],
-    citation: "The verification endpoints read projections without waiting; usually milliseconds, repaired after 60 s \
-               (RequeueEvery) when a signal was dropped. The API states no bound.",
-};
-
-/// Every switch.
-pub(super) const ALL: &[Switch] = &with_lag();
-
-const fn with_lag() -> [Switch; SWITCHES.len() + 1] {
-    let mut all = [LAG; SWITCHES.len() + 1];
-    let mut at = 0;
-    while at < SWITCHES.len() {
-        all[at + 1] = SWITCHES[at];
-        at += 1;
+impl Lag {
+    /// The time.
+    pub(super) const fn time(self) -> Duration {
+        self.0
     }
-    all
 }
 
-/// Reads a lag: whole seconds or milliseconds, a minute at most.
-pub(super) fn lag(text: &str) -> Option<Duration> {
-    let lag = match text.strip_suffix("ms") {
-        Some(millis) => Duration::from_millis(millis.parse().ok()?),
-        None => Duration::from_secs(text.strip_suffix('s')?.parse().ok()?),
-    };
-    (lag <= LAG_MAX).then_some(lag)
-}
+impl Choice for Lag {
+    const VALUES: &'static [&'static str] = &["0s..60s"];
 
-/// Writes a lag as [`lag`] reads it.
-pub(super) fn lag_text(lag: Duration) -> String {
-    if lag.subsec_nanos() == 0 { format!("{}s", lag.as_secs()) } else { format!("{}ms", lag.as_millis()) }
+    fn name(&self) -> Cow<'static, str> {
+        let Self(lag) = self;
+        let whole = lag.subsec_nanos() == 0;
+        Cow::Owned(if whole { format!("{}s", lag.as_secs()) } else { format!("{}ms", lag.as_millis()) })
+    }
+
+    /// Whole seconds or milliseconds.
+    fn named(name: &str) -> Option<Self> {
+        let lag = match name.strip_suffix("ms") {
+            Some(millis) => Duration::from_millis(millis.parse().ok()?),
+            None => Duration::from_secs(name.strip_suffix('s')?.parse().ok()?),
+        };
+        (lag <= LAG_MAX).then_some(Self(lag))
+    }
 }

@@ -165,11 +165,6 @@ impl World {
         }
     }
 
-    /// How long projections stay behind.
-    pub(super) fn lag(&self) -> Duration {
-        self.lag
-    }
-
     /// Brings the projection of apps up to date, as reading one app through v1 does.
     pub(super) fn catch_up_apps(&mut self) {
         self.apps_caught_up = self.position;
