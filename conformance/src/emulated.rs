@@ -121,9 +121,8 @@ fn zitadel(
 ) -> Emulated {
     let world = World::new(cutover_emulator::Vendor::Zitadel);
     let caller = cutover_zitadel::Caller::Token(world.credential("token"));
-    let config = cutover_zitadel::Config::new(world.base_url(""), caller)
-        .transport(world.transport())
-        .clock(world.clock());
+    let config =
+        cutover_zitadel::Config::new(world.base_url(""), caller).transport(world.transport()).clock(world.clock());
     let client = cutover_zitadel::Client::new(config).expect("the emulator's own settings fit");
     world.subject(kind, issue, Arc::new(rotator(client)))
 }

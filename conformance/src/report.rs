@@ -70,20 +70,21 @@ impl fmt::Display for Matrix {
                 subjects.push(&cell.subject);
             }
         }
+        let kinds: Vec<&str> = subjects.iter().map(|name| name.rsplit(' ').next().unwrap_or_default()).collect();
         write!(f, "{:8}", "")?;
-        for subject in &subjects {
-            write!(f, " {:>11}", subject.rsplit(' ').next().unwrap_or_default())?;
+        for kind in &kinds {
+            write!(f, " {kind:>6}")?;
         }
         writeln!(f)?;
         for row in self.cells.chunks(subjects.len().max(1)) {
             write!(f, "{:8}", row.first().map_or("", |cell| cell.rule))?;
-            for cell in row {
+            for (cell, kind) in row.iter().zip(&kinds) {
                 let word = match cell.outcome {
                     Outcome::Held => "ok",
                     Outcome::Broken(_) => "BROKEN",
                     Outcome::NotApplicable(_) => "-",
                 };
-                write!(f, " {word:>11}")?;
+                write!(f, " {word:>width$}", width = kind.len().max(6))?;
             }
             writeln!(f)?;
         }

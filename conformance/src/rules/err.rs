@@ -1,6 +1,6 @@
 //! ERR and RETRY: what a failed call says of its effect, and what is sent again.
 
-use cutover_core::{Effect, Recovery, Refusal};
+use cutover_core::{Effect, Recovery, Refusal, RotateError, Witness};
 
 use crate::rule::{got, hold};
 use crate::rules::NO_TARGET;
@@ -9,7 +9,7 @@ use crate::{Disturbance, Outcome, Rule, Subject};
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         id: "ERR-1",
-        title: "A target that does not exist is refused with the vendor's code, and nothing changed",
+        title: "A secret for a target that does not exist is refused with the vendor's code",
         rests_on: "Every vendor: 404 with a code of its own",
         check: |subject| Box::pin(err_1(subject)),
     },
@@ -24,6 +24,12 @@ pub(crate) const RULES: &[Rule] = &[
         title: "An answer that was cut is handed over or known to be missing, and counts as applied",
         rests_on: "P1: the bytes of an answer are kept before they are read",
         check: |subject| Box::pin(err_3(subject)),
+    },
+    Rule {
+        id: "ERR-4",
+        title: "Inspecting a target that does not exist is refused with the vendor's code",
+        rests_on: "Every vendor with a call that reads one client: 404 with a code of its own",
+        check: |subject| Box::pin(err_4(subject)),
     },
     Rule {
         id: "RETRY-1",
@@ -41,15 +47,22 @@ pub(crate) const RULES: &[Rule] = &[
 
 async fn err_1(subject: &dyn Subject) -> Outcome {
     let target = subject.missing_target();
-    for (what, result) in [
-        ("issuing", subject.rotator().issue(&target, &subject.attempt(&target)).await.map(|_| ())),
-        ("inspecting", subject.rotator().inspect(&target).await.map(|_| ())),
-    ] {
-        let Err(refused) = result else { return Outcome::Broken(format!("{what} a missing target succeeded")) };
-        hold!(refused.effect() == Effect::NotApplied, "{what} leaves its effect open: {refused}");
-        hold!(refused.refusal() == Some(Refusal::NotFound), "{what} is not told apart: {refused}");
-        hold!(refused.code().is_some(), "{what} was refused without the vendor's code: {refused}");
+    let issued = subject.rotator().issue(&target, &subject.attempt(&target)).await;
+    told_apart(issued.map(|_| ()), Refusal::NotFound)
+}
+
+async fn err_4(subject: &dyn Subject) -> Outcome {
+    if !subject.rotator().profile().has(Witness::Identity) {
+        return Outcome::NotApplicable("the vendor has no call that shows whether the target exists");
     }
+    told_apart(subject.rotator().inspect(&subject.missing_target()).await.map(|_| ()), Refusal::NotFound)
+}
+
+fn told_apart(result: Result<(), RotateError>, refusal: Refusal) -> Outcome {
+    let Err(refused) = result else { return Outcome::Broken("it succeeded".to_owned()) };
+    hold!(refused.effect() == Effect::NotApplied, "it leaves its effect open: {refused}");
+    hold!(refused.refusal() == Some(refusal), "it is not told apart: {refused}");
+    hold!(refused.code().is_some(), "it was refused without the vendor's code: {refused}");
     Outcome::Held
 }
 

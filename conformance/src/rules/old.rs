@@ -71,6 +71,10 @@ async fn old_3(subject: &dyn Subject) -> Outcome {
 async fn old_4(subject: &dyn Subject) -> Outcome {
     let Some((target, _)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
     let Some((other, secret)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
+    hold!(
+        got!(subject.accepts(&other, &secret).await, "verify"),
+        "another target's secret is not accepted to begin with"
+    );
     let (kept, new) = got!(subject.issue(&target, &subject.attempt(&target)).await, "issue");
     if subject.rotator().profile().style() == Style::TwoPhase {
         got!(subject.rotator().complete(&target, &kept).await, "complete");

@@ -34,6 +34,7 @@ enum Wrong {
     ShowsTheSecret,
     IgnoresTheOrganisation,
     InventsMissingTargets,
+    TakesARefusalForAnAnswer,
     ReadsAnotherSecret,
     AcceptsEverything,
     AsksWhileReading,
@@ -119,12 +120,12 @@ impl SecretRotator for Mutant {
             Wrong::MarksEveryAnswerAsReplayed => {
                 Ok(self.inner.issue(target, attempt).await?.with_header("idempotency-replayed", "true"))
             }
-            Wrong::TakesALostAnswerForNothing => self.inner.issue(target, attempt).await.map_err(|error| {
-                match error.effect() {
+            Wrong::TakesALostAnswerForNothing => {
+                self.inner.issue(target, attempt).await.map_err(|error| match error.effect() {
                     cutover_core::Effect::Unknown => NotSent::unreachable(self.call("issue"), "no answer").into(),
                     _ => error,
-                }
-            }),
+                })
+            }
             Wrong::SendsTwice => match self.inner.issue(target, attempt).await {
                 Err(error) if error.effect() == cutover_core::Effect::Unknown => {
                     let _ = self.inner.issue(target, attempt).await;
@@ -144,13 +145,27 @@ impl SecretRotator for Mutant {
                 })
             }
             Wrong::IgnoresTheOrganisation => {
-                let own = self.memory().seen.first().cloned().unwrap_or_else(|| target.clone());
+                let own = Target::new(
+                    target.id().clone(),
+                    target.vendor().clone(),
+                    target.kind().clone(),
+                    target.client_id().clone(),
+                );
+                let scope = ["project_id", "app_id", "user_id"].into_iter();
+                let scope = scope.filter_map(|name| Some((name, target.scope(name)?)));
+                let own = scope.fold(own, |own, (name, value)| own.with_scope(name, value));
                 self.inner.issue(&own, attempt).await
+            }
+            Wrong::TakesARefusalForAnAnswer => {
+                let nothing = || Reply::new(200, true, zeroize::Zeroizing::new(Vec::new()));
+                self.inner.issue(target, attempt).await.or_else(|_| Ok(nothing()))
             }
             Wrong::SharesOneKey => {
                 let first = self.memory().attempt.get_or_insert_with(|| attempt.clone()).clone();
                 let own = self.memory().seen.first().cloned().unwrap_or_else(|| target.clone());
-                if first.key() == attempt.key() { self.inner.issue(&own, &first).await } else {
+                if first.key() == attempt.key() {
+                    self.inner.issue(&own, &first).await
+                } else {
                     self.inner.issue(target, attempt).await
                 }
             }
@@ -166,6 +181,8 @@ impl SecretRotator for Mutant {
     }
 
     fn read(&self, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+        let first = self.memory().seen.first().cloned();
+        let target = first.as_ref().filter(|_| self.wrong == Wrong::SharesOneKey).unwrap_or(target);
         let issued = self.inner.read(target, kept)?;
         Ok(match self.wrong {
             Wrong::ForgetsTheReplayMark => issued.replayed(false),
@@ -227,7 +244,12 @@ impl SecretRotator for Mutant {
     }
 
     async fn verify(&self, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
-        if self.wrong == Wrong::AcceptsEverything { Ok(Verdict::Accepted) } else { self.inner.verify(target, secret).await }
+        self.see(target);
+        if self.wrong == Wrong::AcceptsEverything {
+            Ok(Verdict::Accepted)
+        } else {
+            self.inner.verify(target, secret).await
+        }
     }
 }
 
@@ -317,7 +339,8 @@ const CAUGHT_BY: &[(&str, Wrong)] = &[
     ("IDEM-4", Wrong::IgnoresTheKey),
     ("IDEM-5", Wrong::SharesOneKey),
     ("ORG-1", Wrong::IgnoresTheOrganisation),
-    ("ERR-1", Wrong::InventsMissingTargets),
+    ("ERR-1", Wrong::TakesARefusalForAnAnswer),
+    ("ERR-4", Wrong::InventsMissingTargets),
     ("ERR-2", Wrong::TakesALostAnswerForNothing),
     ("ERR-3", Wrong::CallsACutAnswerWhole),
     ("RETRY-1", Wrong::SendsTwice),
