@@ -69,6 +69,8 @@ impl Recovery {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Witness {
+    /// `inspect` fails for a target that does not exist, or not in this scope.
+    Identity,
     /// `inspect` says whether a two-phase rotation is pending.
     Pending,
     /// `inspect` gives the last four characters of current and pending secret.

@@ -37,8 +37,11 @@ impl Rotator {
     /// Rotates apps: targets of kind [`APP`].
     pub fn apps(client: Client) -> Self {
         // Propagation stays zero: by Hopae's documents old and new secret change places at once.
-        let mut profile = RotationProfile::replay(VENDOR, APP, WINDOW, MARGIN)
-            .with_witnesses(&[Witness::ReplayMarker, Witness::Probe]);
+        let mut profile = RotationProfile::replay(VENDOR, APP, WINDOW, MARGIN).with_witnesses(&[
+            Witness::Identity,
+            Witness::ReplayMarker,
+            Witness::Probe,
+        ]);
         if let Some(straggler) = client.straggler() {
             profile = profile.with_straggler(straggler);
         }

@@ -47,6 +47,7 @@ impl Rotator {
     fn new(client: Client, family: Family) -> Self {
         // Propagation stays zero: by Stytch's documents a new secret is good, and a retired one dead, once it answers.
         let mut profile = RotationProfile::restart(VENDOR, family.kind()).with_witnesses(&[
+            Witness::Identity,
             Witness::Pending,
             Witness::LastFour,
             Witness::Probe,

@@ -53,12 +53,12 @@ enum Place {
 impl Rotator {
     /// Rotates API applications: targets of kind [`API`].
     pub fn api_apps(client: Client) -> Self {
-        Self::new(client, ClientKind::Api, API, &[Witness::Probe, Witness::ChangeMarker])
+        Self::new(client, ClientKind::Api, API, &[Witness::Identity, Witness::Probe, Witness::ChangeMarker])
     }
 
     /// Rotates OIDC applications: targets of kind [`OIDC`].
     pub fn oidc_apps(client: Client) -> Self {
-        Self::new(client, ClientKind::Oidc, OIDC, &[Witness::Probe, Witness::ChangeMarker])
+        Self::new(client, ClientKind::Oidc, OIDC, &[Witness::Identity, Witness::Probe, Witness::ChangeMarker])
     }
 
     /// Rotates machine users: targets of kind [`MACHINE_USER`].
@@ -137,8 +137,10 @@ impl Rotator {
         // The secret of an app that is not in use is refused in the same words as a wrong one.
         Ok(match seen {
             Ok(app) if app.state == AppState::Inactive => Verdict::NotKnown,
-            Err(error) if error.is_transient() => Verdict::NotKnown,
-            Ok(_) | Err(_) => Verdict::Refused,
+            Ok(_) => Verdict::Refused,
+            // The caller may not look, or there is no such app any more: there is nothing to wait for.
+            Err(error @ RotateError::Refused(_)) if !error.is_transient() => Verdict::Refused,
+            Err(_) => Verdict::NotKnown,
         })
     }
 }
