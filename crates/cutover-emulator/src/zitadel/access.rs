@@ -16,6 +16,7 @@ pub(super) enum Permission {
     AppRead,
     AppWrite,
     AppDelete,
+    UserRead,
     UserWrite,
 }
 
@@ -48,8 +49,8 @@ impl Role {
         match (self, permission) {
             (Self::IamOwner, _) => true,
             (Self::OrgOwner, permission) => permission != Permission::AppDelete,
-            (Self::OrgOwnerViewer, permission) => permission == Permission::AppRead,
-            (Self::ProjectOwner(_), permission) => permission != Permission::UserWrite,
+            (Self::OrgOwnerViewer, permission) => matches!(permission, Permission::AppRead | Permission::UserRead),
+            (Self::ProjectOwner(_), permission) => !matches!(permission, Permission::UserRead | Permission::UserWrite),
         }
     }
 }

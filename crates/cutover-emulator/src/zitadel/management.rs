@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::access::{self, Layer, Permission};
+use super::lists::{NameFilter, Page};
 use super::refusal::{Code, Refusal};
 use super::route::AppCall;
 use super::settings::{GenerationOnKeyApp, ListEventual};
@@ -77,11 +78,7 @@ impl Zitadel {
 
     fn create_app(&mut self, call: &Call<'_>, project: &str, kind: Kind, message: &str) -> Outcome {
         let name = wire::text(&call.body, "name")?;
-        let auth = wire::auth_method(kind, &call.body, message)?;
-        let config = match kind {
-            Kind::Api => Map::new(),
-            Kind::Oidc => wire::oidc_config(&call.body, message)?,
-        };
+        let (auth, config) = wire::configured(kind, &call.body, message)?;
         if self.world.project(project).is_none_or(|project| project.org != call.org) {
             return Err(Refusal::project_missing());
         }
@@ -107,26 +104,16 @@ impl Zitadel {
     }
 
     fn search_apps(&mut self, call: &Call<'_>, project: &str) -> Outcome {
-        let empty = Map::new();
-        let query = wire::field(&call.body, "query").and_then(Value::as_object).unwrap_or(&empty);
-        let offset = usize::try_from(wire::number(query, "offset")?).unwrap_or(usize::MAX);
-        let limit = match wire::number(query, "limit")? {
-            0 => usize::MAX,
-            limit => usize::try_from(limit).unwrap_or(usize::MAX),
-        };
+        let page = Page::of(&call.body, "query")?;
         let mut names = Vec::new();
         for query in wire::field(&call.body, "queries").and_then(Value::as_array).into_iter().flatten() {
-            let name = query.as_object().and_then(|query| wire::field(query, "nameQuery")).and_then(Value::as_object);
-            if let Some(name) = name {
-                let method = wire::field(name, "method").cloned().unwrap_or(Value::Null);
-                names.push((wire::text(name, "name")?, method));
-            }
+            names.extend(NameFilter::of(query, "nameQuery")?);
         }
         let found: Vec<&App> = self
             .world
             .apps(call.now, self.settings.list_eventual == ListEventual::On)
             .filter(|app| app.project == project && app.details.owner == call.org)
-            .filter(|app| names.iter().all(|(name, method)| is_named(&app.name, name, method)))
+            .filter(|app| names.iter().all(|filter| filter.matches(&app.name)))
             .collect();
         let last = found.iter().map(|app| app.details.sequence).max().unwrap_or_default();
         let mut details = json!({"viewTimestamp": wire::time(call.now)});
@@ -137,7 +124,7 @@ impl Zitadel {
                 details[name] = json!(value.to_string());
             }
         }
-        let page: Vec<Value> = found.into_iter().skip(offset).take(limit).map(wire::app).collect();
+        let page: Vec<Value> = page.cut(found).map(wire::app).collect();
         let mut body = json!({"details": details});
         if !page.is_empty() {
             body["result"] = Value::Array(page);
@@ -211,11 +198,7 @@ impl Zitadel {
     }
 
     fn configure_app(&mut self, call: &Call<'_>, project: &str, id: &str, kind: Kind, message: &str) -> Outcome {
-        let auth = wire::auth_method(kind, &call.body, message)?;
-        let config = match kind {
-            Kind::Api => Map::new(),
-            Kind::Oidc => wire::oidc_config(&call.body, message)?,
-        };
+        let (auth, config) = wire::configured(kind, &call.body, message)?;
         self.owned(call, project, id, "COMMAND-2n8uU")?;
         self.reconfigure(call, id, kind, auth, config).map(|app| changed(&app))
     }
@@ -347,30 +330,5 @@ fn message(route: &AppCall) -> &'static str {
         AppCall::Deactivate(_) => "DeactivateAppRequest",
         AppCall::Reactivate(_) => "ReactivateAppRequest",
         AppCall::Delete(_) => "RemoveAppRequest",
-    }
-}
-
-/// Whether `name` is the one asked for, by the name or number of a text query method.
-pub(super) fn is_named(name: &str, wanted: &str, method: &Value) -> bool {
-    const METHODS: [&str; 4] = ["EQUALS", "STARTS_WITH", "CONTAINS", "ENDS_WITH"];
-    let method = match method {
-        Value::String(text) => {
-            text.trim_start_matches("TEXT_QUERY_METHOD_").trim_start_matches("TEXT_FILTER_METHOD_").to_owned()
-        }
-        value => {
-            let number = usize::try_from(value.as_u64().unwrap_or_default()).unwrap_or_default();
-            let ignore = if number % 2 == 1 { "_IGNORE_CASE" } else { "" };
-            format!("{}{ignore}", METHODS.get(number / 2).copied().unwrap_or(METHODS[0]))
-        }
-    };
-    let (name, wanted, method) = match method.strip_suffix("_IGNORE_CASE") {
-        Some(method) => (name.to_lowercase(), wanted.to_lowercase(), method.to_owned()),
-        None => (name.to_owned(), wanted.to_owned(), method),
-    };
-    match method.as_str() {
-        "STARTS_WITH" => name.starts_with(&wanted),
-        "CONTAINS" => name.contains(&wanted),
-        "ENDS_WITH" => name.ends_with(&wanted),
-        _ => name == wanted,
     }
 }

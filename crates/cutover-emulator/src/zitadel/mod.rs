@@ -21,7 +21,6 @@ mod wire;
 use std::fmt;
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -132,10 +131,7 @@ impl Model for Zitadel {
                 .into_response(Surface::Gateway, &self.settings),
             OverloadedBody::Text => answer::raw(429, "text/plain; charset=utf-8", "Your ZITADEL instance is blocked."),
         };
-        match retry_after {
-            None => response,
-            Some(wait) => answer::with_header(response, RETRY_AFTER, &wait.as_secs().to_string()),
-        }
+        answer::with_retry_after(response, retry_after)
     }
 
     fn broken(&self) -> Response {

@@ -24,6 +24,7 @@ pub(super) const OPERATIONS: &[&str] = &[
     "user.create",
     "user.secret",
     "user.remove_secret",
+    "user.keys",
     "v2.generate",
     "v2.create",
     "v2.get",
@@ -84,6 +85,7 @@ pub(super) enum UserCall {
     Create,
     Secret(String),
     RemoveSecret(String),
+    Keys(String),
 }
 
 /// Which of its two forms the application service is called in: v2beta has the same calls under other names.
@@ -150,6 +152,7 @@ impl Route {
             Self::User(UserCall::Create) => "user.create",
             Self::User(UserCall::Secret(_)) => "user.secret",
             Self::User(UserCall::RemoveSecret(_)) => "user.remove_secret",
+            Self::User(UserCall::Keys(_)) => "user.keys",
             Self::Application(generation, call) => call.operation(*generation),
             Self::UserSecret(_, _, SecretCall::Add) => "v2.add_secret",
             Self::UserSecret(_, _, SecretCall::Remove) => "v2.remove_secret",
@@ -226,6 +229,9 @@ fn at(segments: &[&str]) -> Vec<(Method, Route)> {
             (Method::PUT, Route::User(UserCall::Secret(user.to_owned()))),
             (Method::DELETE, Route::User(UserCall::RemoveSecret(user.to_owned()))),
         ],
+        ["management", "v1", "users", user, "keys", "_search"] => {
+            vec![(Method::POST, Route::User(UserCall::Keys(user.to_owned())))]
+        }
         ["v2", "users", user, "secret"] => {
             let route = |call| Route::UserSecret(Surface::Gateway, Some(user.to_owned()), call);
             vec![(Method::POST, route(SecretCall::Add)), (Method::DELETE, route(SecretCall::Remove))]

@@ -1,5 +1,7 @@
 //! A freshly seeded instance, and what a test needs to know of it.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, json};
@@ -157,6 +159,8 @@ pub(super) fn world(rng: &mut fastrand::Rng, targets: usize) -> (World, ZitadelS
         })
         .collect();
     let foreign_app = seeding.app(&instance, &foreign_project, Kind::Api, 0);
+    // What is seeded was always there, also for a clock that begins before the time of these events.
+    seeding.world.set_lag(Duration::ZERO);
     let seed = ZitadelSeed {
         token: seeding.token(&owner),
         targets,

@@ -140,16 +140,12 @@ pub(super) fn time(time: Timestamp) -> String {
 
 /// The body as an object; no body is an empty one.
 pub(super) fn object(request: &Request) -> Result<Map<String, Value>, Refusal> {
-    match answer::body_json(request) {
-        Ok(None) => Ok(Map::new()),
-        Ok(Some(Value::Object(object))) => Ok(object),
-        Ok(Some(_)) | Err(_) => Err(Refusal::unreadable()),
-    }
+    answer::body_object(request).ok_or_else(Refusal::unreadable)
 }
 
 /// A field by its JSON name or its proto name.
 pub(super) fn field<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    let value = object.get(name).or_else(|| object.get(&snake(name)));
+    let value = object.get(name).or_else(|| object.get(&answer::snake_case(name)));
     value.filter(|value| !value.is_null())
 }
 
@@ -286,17 +282,6 @@ fn list(object: &Map<String, Value>, name: &str) -> Result<Vec<Value>, Refusal> 
         None => Ok(Vec::new()),
         Some(value) => value.as_array().cloned().ok_or_else(Refusal::unreadable),
     }
-}
-
-fn snake(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
 }
 
 #[cfg(test)]
