@@ -1,0 +1,7 @@
+//! The client and the rotators against a server that answers what each test says.
+
+mod clients;
+mod failures;
+mod rotation;
+mod support;
+mod verify;
