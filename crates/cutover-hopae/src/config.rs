@@ -19,7 +19,6 @@ const PRODUCTION: &str = "https://api.hopae.com/connect";
 /// use cutover_hopae::{Client, Config};
 ///
 /// let key = ClientSecret::new("sk_workspace_test_…");
-/// # let key = ClientSecret::new("sk_workspace_test_1");
 /// let client = Client::new(Config::sandbox(key.into()))?;
 /// # Ok::<(), cutover_hopae::ConfigError>(())
 /// ```

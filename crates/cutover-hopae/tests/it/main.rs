@@ -1,0 +1,7 @@
+//! The client and the rotator against a server that answers what each test says.
+
+mod endpoints;
+mod failures;
+mod rotation;
+mod support;
+mod verify;

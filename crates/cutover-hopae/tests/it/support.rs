@@ -1,0 +1,140 @@
+//! What every test needs.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cutover_core::{Attempt, ClientId, ClientSecret, Clock, Kept, MemoryKeeper, Reply, Target, TargetId};
+use cutover_hopae::{APP, Client, Config, VENDOR};
+use cutover_http::{Answer, BaseUrl, End, FnTransport, RetryPolicy};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+pub(crate) const WORKSPACE_KEY: &str = "sk_workspace_test_hunter2";
+pub(crate) const BEARER: &str = "Bearer sk_workspace_test_hunter2";
+pub(crate) const SECRET: &str = "a3f2c1d8e7b64950a3f2c1d8e7b64950a3f2c1d8e7b64950a3f2c1d8e7b64950";
+
+/// A request as it arrived.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) line: String,
+    pub(crate) authorization: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) body: String,
+}
+
+pub(crate) async fn seen(server: &MockServer) -> Vec<Seen> {
+    let requests = server.received_requests().await.expect("recorded");
+    let header = |request: &wiremock::Request, name: &str| {
+        request.headers.get(name).map(|value| value.to_str().expect("text").to_owned())
+    };
+    requests
+        .iter()
+        .map(|request| Seen {
+            line: format!("{} {}", request.method, &request.url[url::Position::BeforePath..]),
+            authorization: header(request, "authorization"),
+            key: header(request, "idempotency-key"),
+            content_type: header(request, "content-type"),
+            body: String::from_utf8(request.body.clone()).expect("text"),
+        })
+        .collect()
+}
+
+/// A server that answers everything in one way.
+pub(crate) async fn answering(answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(answer).mount(&server).await;
+    server
+}
+
+/// A server that answers so often in one way, then in another.
+pub(crate) async fn first(times: u64, first: ResponseTemplate, then: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(first).up_to_n_times(times).with_priority(1).mount(&server).await;
+    Mock::given(any()).respond_with(then).with_priority(2).mount(&server).await;
+    server
+}
+
+pub(crate) fn json_answer(status: u16, body: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(body)
+}
+
+pub(crate) fn new_secret() -> ResponseTemplate {
+    json_answer(201, &json!({"clientSecret": SECRET}))
+}
+
+/// An error of the Workspace API.
+pub(crate) fn workspace_error(status: u16, code: &str) -> ResponseTemplate {
+    let error = json!({"code": code, "message": "words", "details": {"parameter": "x"}});
+    json_answer(status, &json!({"error": error, "request_id": "228aaefb-3ce2"}))
+}
+
+/// An error of the App API.
+pub(crate) fn app_error(status: u16, code: &str) -> ResponseTemplate {
+    json_answer(status, &json!({"title": code, "status": status, "detail": "words", "instance": "/providers"}))
+}
+
+fn config() -> Config {
+    Config::sandbox(ClientSecret::new(WORKSPACE_KEY).into())
+}
+
+fn base_url(server: &MockServer) -> BaseUrl {
+    BaseUrl::parse(&format!("{}/connect", server.uri())).expect("a loopback URL")
+}
+
+/// A client that sends everything once.
+pub(crate) fn client(server: &MockServer) -> Client {
+    Client::new(config().base_url(base_url(server)).retry(RetryPolicy::never())).expect("valid")
+}
+
+/// A client that sends again as it does by default, without waiting for real.
+pub(crate) fn patient(server: &MockServer, clock: Arc<Instantly>) -> Client {
+    Client::new(config().base_url(base_url(server)).clock(clock)).expect("valid")
+}
+
+/// A client whose every answer ends in the way that is given.
+pub(crate) fn client_over(body: &'static [u8], end: End) -> Client {
+    let transport = FnTransport::new(move |_| async move {
+        Ok(Answer::new(201, http::HeaderMap::new(), body.to_vec().into()).ended(end))
+    });
+    Client::new(config().transport(Arc::new(transport)).retry(RetryPolicy::never())).expect("valid")
+}
+
+/// A clock on which every wait is over at once.
+#[derive(Debug, Default)]
+pub(crate) struct Instantly(Mutex<Vec<Duration>>);
+
+impl Instantly {
+    pub(crate) fn waits(&self) -> Vec<Duration> {
+        self.0.lock().expect("no panic while held").clone()
+    }
+}
+
+#[async_trait::async_trait]
+impl Clock for Instantly {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.0.lock().expect("no panic while held").push(duration);
+    }
+}
+
+pub(crate) fn id(id: &str) -> ClientId {
+    ClientId::new(id).expect("valid")
+}
+
+pub(crate) fn target(client_id: &str) -> Target {
+    Target::new(TargetId::new("portal").expect("valid"), VENDOR, APP, id(client_id))
+}
+
+pub(crate) fn attempt(target: &Target) -> Attempt {
+    Attempt::new(target.id().clone(), Timestamp::UNIX_EPOCH)
+}
+
+pub(crate) async fn kept(target: &Target, reply: Reply) -> Kept {
+    Kept::keep(&MemoryKeeper::default(), &attempt(target), reply).await.expect("memory keeps everything")
+}
