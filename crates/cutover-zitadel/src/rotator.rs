@@ -9,7 +9,7 @@ use cutover_core::{
 };
 use cutover_http::FromReply;
 
-use crate::wire::{AppConfig, AppState, ChangesPage, NewSecret};
+use crate::wire::{App, AppConfig, AppState, Application, ApplicationKind, ChangesPage, NewSecret};
 use crate::{API, Api, AppId, Client, MACHINE_USER, OIDC, ProjectId, UserId, VENDOR};
 
 /// How long a new secret may stay unknown to the endpoints that verify it. They read a projection that usually follows
@@ -104,17 +104,18 @@ impl Rotator {
 
     /// Whether an app is what the target says. A target that names another client id would be rotated and could never
     /// be verified.
-    fn check_app(&self, client: &Client, target: &Target, config: &AppConfig) -> Result<(), RotateError> {
-        let reason = match (self.kind, config) {
-            (ClientKind::Api, AppConfig::Api { .. }) | (ClientKind::Oidc, AppConfig::Oidc { .. }) => {
-                match config.client_id() {
-                    Some(id) if id == target.client_id().as_str() => return Ok(()),
-                    _ => "the app has another client id than the target",
-                }
-            }
-            _ => "the app is of another kind than the target",
+    fn check_app(&self, client: &Client, target: &Target, shown: &ShownApp) -> Result<(), RotateError> {
+        let is_kind = match self.kind {
+            ClientKind::Api => shown.kind == ApplicationKind::Api,
+            ClientKind::Oidc => shown.kind == ApplicationKind::Oidc,
+            ClientKind::MachineUser => false,
         };
-        Err(NotSent::misuse(client.call("apps.get"), reason).into())
+        let reason = match shown.client_id.as_deref() {
+            _ if !is_kind => "the app is of another kind than the target",
+            Some(id) if id == target.client_id().as_str() => return Ok(()),
+            _ => "the app has another client id than the target",
+        };
+        Err(NotSent::misuse(client.call("inspect"), reason).into())
     }
 
     async fn verify_app(
@@ -125,7 +126,7 @@ impl Rotator {
         secret: &ClientSecret,
     ) -> Result<Verdict, RotateError> {
         // A barrier: the server catches up before it answers. Its failure shows below, if it matters at all.
-        let seen = client.apps().app(project, app).await;
+        let seen = ShownApp::look(client, project, app).await;
         let refusal = match client.introspect(target.client_id().as_str(), secret).await {
             Ok(()) => return Ok(Verdict::Accepted),
             Err(error @ RotateError::NotSent(_)) => return Err(error),
@@ -192,9 +193,11 @@ impl SecretRotator for Rotator {
         let mut seen = Observation::default();
         match &place {
             Place::App { project, app } => {
-                let shown = client.apps().app(project, app).await?;
-                self.check_app(&client, target, &shown.config)?;
-                seen.marker = last_change(&client, project, app).await?;
+                let shown = ShownApp::look(&client, project, app).await?;
+                self.check_app(&client, target, &shown)?;
+                if shown.through == Api::V1 {
+                    seen.marker = last_change(&client, project, app).await?;
+                }
             }
             Place::User(user) => client.machine_users().check_access(user).await?,
         }
@@ -213,6 +216,43 @@ impl SecretRotator for Rotator {
             },
         }
     }
+}
+
+/// What matters of an app, through whichever interface shows it.
+struct ShownApp {
+    state: AppState,
+    kind: ApplicationKind,
+    client_id: Option<String>,
+    through: Api,
+}
+
+impl ShownApp {
+    /// Reads an app through v1, because only that read makes the server catch up; through v2 where the user chose v2 and
+    /// the server has no v1 any more.
+    async fn look(client: &Client, project: &ProjectId, app: &AppId) -> Result<Self, RotateError> {
+        match client.apps().app(project, app).await {
+            Ok(App { state, config, .. }) => {
+                let kind = match config {
+                    AppConfig::Api { .. } => ApplicationKind::Api,
+                    AppConfig::Oidc { .. } => ApplicationKind::Oidc,
+                    AppConfig::Saml => ApplicationKind::Saml,
+                    AppConfig::Unknown => ApplicationKind::Unknown,
+                };
+                let client_id = config.client_id().map(str::to_owned);
+                Ok(Self { state, kind, client_id, through: Api::V1 })
+            }
+            Err(error) if client.api() == Api::V2 && is_unknown_path(&error) => {
+                let Application { state, kind, client_id, .. } = client.applications_v2().application(app).await?;
+                Ok(Self { state, kind, client_id, through: Api::V2 })
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether the server has no such path: a 404 without an id, or "not implemented".
+fn is_unknown_path(error: &RotateError) -> bool {
+    error.code().is_none() && matches!(error.status(), Some(404 | 501))
 }
 
 /// What the token endpoint says to a wrong secret, to a user without one, and to an unknown login name.

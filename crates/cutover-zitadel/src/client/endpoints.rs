@@ -11,7 +11,7 @@
 //! | another origin | anywhere else | the documented path, below the base URL |
 //! | discovery is not served, or names none | | the documented path, below the base URL |
 //!
-//! A path that begins with the prefix of the base URL is not given that prefix twice.
+//! A path at the origin of the base URL that begins with the prefix of the base URL is not given that prefix twice.
 
 use std::sync::Arc;
 
@@ -128,8 +128,10 @@ fn locate(
             Some(_) => {}
         }
     }
-    let below_prefix = |path: &'_ str| path.strip_prefix(base.prefix()).filter(|rest| rest.starts_with('/')).is_some();
-    let path = if below_prefix(endpoint.path()) { &endpoint.path()[base.prefix().len()..] } else { endpoint.path() };
+    let path = match endpoint.path().strip_prefix(base.prefix()) {
+        Some(rest) if endpoint.origin() == own && rest.starts_with('/') => rest,
+        _ => endpoint.path(),
+    };
     if endpoint.query().is_some() || path.contains('%') {
         return Err("discovery names an endpoint whose path cannot be used");
     }

@@ -6,7 +6,7 @@ use cutover_http::{Outgoing, Path, ShowOnce};
 use super::Client;
 use super::apps::KEPT_HEADERS;
 use crate::UserId;
-use crate::wire::{CreatedUser, Details, DetailsAnswer, Empty, KeysQuery, NewMachineUser, NewSecret};
+use crate::wire::{CreatedUser, Details, DetailsAnswer, Empty, KeysAnswer, KeysQuery, NewMachineUser, NewSecret};
 
 /// Machine users, through management v1.
 ///
@@ -59,8 +59,8 @@ impl<'a> MachineUsers<'a> {
     pub async fn check_access(&self, id: &UserId) -> Result<(), RotateError> {
         let query = KeysQuery::one();
         let make = |operation| Outgoing::post(operation, user(id).literal("keys/_search")).json(&query).idempotent();
-        self.0.v1("machine_users.search_keys", make).await?;
-        Ok(())
+        let received = self.0.v1("machine_users.search_keys", make).await?;
+        received.json::<KeysAnswer>().map(drop)
     }
 }
 

@@ -67,3 +67,12 @@ impl KeysQuery {
         Self { query: ListQuery::new(0, 1) }
     }
 }
+
+/// Answer to `POST /management/v1/users/{userId}/keys/_search`, of which nothing is needed but that it is one.
+///
+/// Shape: `{"details": {...}, "result"?: [...]}`.
+/// Units: none.
+/// Errors: see [`KeysQuery`].
+/// Source: Zitadel's `management.proto`, `ListMachineKeys`.
+#[derive(Deserialize)]
+pub(crate) struct KeysAnswer {}

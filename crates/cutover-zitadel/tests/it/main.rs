@@ -1,0 +1,12 @@
+//! Requests as Zitadel's documents write them, and what becomes of the answers.
+
+mod apps;
+mod caller;
+mod endpoints;
+mod errors;
+mod machine_users;
+mod rotator;
+mod support;
+mod v2;
+mod verify;
+mod wire;
