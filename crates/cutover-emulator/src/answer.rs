@@ -1,12 +1,13 @@
 //! Small parts that every model needs to read a request and to write an answer.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
 use http::header;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::model::{Request, Response};
 
@@ -44,6 +45,14 @@ pub fn with_header(mut response: Response, name: header::HeaderName, value: &str
         response.headers_mut().insert(name, value);
     }
     response
+}
+
+/// The same answer with `Retry-After` in seconds, when there is a time to wait.
+pub fn with_retry_after(response: Response, wait: Option<Duration>) -> Response {
+    match wait {
+        Some(wait) => with_header(response, header::RETRY_AFTER, &wait.as_secs().to_string()),
+        None => response,
+    }
 }
 
 /// The path's segments, each percent-decoded; `None` when one is not UTF-8 after decoding.
@@ -104,6 +113,27 @@ pub fn body_json(request: &Request) -> Result<Option<Value>, serde_json::Error> 
         return Ok(None);
     }
     serde_json::from_slice(request.body()).map(Some)
+}
+
+/// The body read as a JSON object; an empty or blank body is an empty one, and anything else `None`.
+pub fn body_object(request: &Request) -> Option<Map<String, Value>> {
+    match body_json(request) {
+        Ok(None) => Some(Map::new()),
+        Ok(Some(Value::Object(object))) => Some(object),
+        Ok(Some(_)) | Err(_) => None,
+    }
+}
+
+/// `someName` as `some_name`.
+pub fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
 }
 
 /// Whether the `Content-Type` is `essence`, whatever its parameters.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
+
 use crate::hopae::{Hopae, HopaeSeed};
 use crate::model::Model;
 use crate::stytch::{Stytch, StytchSeed};
@@ -20,6 +22,9 @@ pub struct Seeds {
     /// Zitadel's.
     pub zitadel: ZitadelSeed,
 }
+
+/// When the seeded objects were made, where a vendor says so: 2026-01-01T00:00:00Z.
+pub(crate) const SEEDED_AT: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// A secret that a caller is told. `Debug` shows nothing of it; `Serialize` shows it.
 #[derive(Clone, PartialEq, Eq, serde::Serialize)]

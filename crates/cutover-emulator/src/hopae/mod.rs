@@ -14,12 +14,11 @@ mod wire;
 use std::fmt;
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
-use crate::seeds::SeededSecret;
+use crate::seeds::{SEEDED_AT, SeededSecret};
 use crate::{answer, secret};
 
 pub use seed::{HopaeSeed, HopaeTarget, OtherWorkspace};
@@ -30,9 +29,6 @@ use refusal::Refusal;
 use route::Route;
 use settings::{ReplayHeader, Settings, StoreErrors};
 use state::{WorkspaceId, Workspaces};
-
-/// When the seeded apps were made, in epoch seconds: 2026-01-01T00:00:00Z.
-const SEEDED_AT: i64 = 1_767_225_600;
 
 /// Hopae as a state machine.
 pub struct Hopae {
@@ -56,17 +52,16 @@ impl Hopae {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut workspaces = Workspaces::new(rng.u64(..));
         let settings = Settings::default();
-        let now = Timestamp::from_second(SEEDED_AT).unwrap_or_default();
         let (ours, api_key) = workspaces.open(&mut rng);
         let (theirs, their_key) = workspaces.open(&mut rng);
         let targets = (0..targets.max(1))
             .map(|at| {
                 let name = format!("App {at}");
-                let (app, client_secret) = workspaces.create(now, ours, &name, settings.secret_format, &mut rng);
+                let (app, client_secret) = workspaces.create(SEEDED_AT, ours, &name, settings.secret_format, &mut rng);
                 HopaeTarget { kind: "app", client_id: app.client_id, client_secret: SeededSecret::new(client_secret) }
             })
             .collect();
-        let (app, client_secret) = workspaces.create(now, theirs, "Foreign", settings.secret_format, &mut rng);
+        let (app, client_secret) = workspaces.create(SEEDED_AT, theirs, "Foreign", settings.secret_format, &mut rng);
         let other_workspace = OtherWorkspace {
             api_key: SeededSecret::new(their_key),
             client_id: app.client_id,
@@ -151,10 +146,7 @@ impl Model for Hopae {
 
     fn overloaded(&self, retry_after: Option<Duration>) -> Response {
         let response = Refusal::overloaded().into_response(&self.next_request_id());
-        match retry_after {
-            None => response,
-            Some(wait) => answer::with_header(response, RETRY_AFTER, &wait.as_secs().to_string()),
-        }
+        answer::with_retry_after(response, retry_after)
     }
 
     fn broken(&self) -> Response {

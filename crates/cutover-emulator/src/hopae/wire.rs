@@ -95,11 +95,7 @@ pub(super) fn providers() -> Value {
 
 /// The body as an object; no body is an empty one.
 pub(super) fn object(request: &Request) -> Result<Map<String, Value>, Refusal> {
-    match answer::body_json(request) {
-        Ok(None) => Ok(Map::new()),
-        Ok(Some(Value::Object(object))) => Ok(object),
-        Ok(Some(_)) | Err(_) => Err(Refusal::invalid("body")),
-    }
+    answer::body_object(request).ok_or_else(|| Refusal::invalid("body"))
 }
 
 /// A field that may be absent, as text.
@@ -154,19 +150,10 @@ pub(super) fn merge_webhook(webhook: &Webhook, object: &Map<String, Value>) -> R
 
 fn snake(value: Value) -> Value {
     match value {
-        Value::Object(fields) => fields.into_iter().map(|(name, value)| (snake_name(&name), snake(value))).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (answer::snake_case(&name), snake(value))).collect()
+        }
         Value::Array(items) => items.into_iter().map(snake).collect(),
         leaf => leaf,
     }
-}
-
-fn snake_name(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
 }

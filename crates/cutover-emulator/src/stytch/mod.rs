@@ -177,10 +177,7 @@ impl Model for Stytch {
         let problem = Problem::api(429, "too_many_requests", message);
         let response = self.refuse(&problem, &mut self.aside());
         let by_itself = (self.settings.retry_after == RetryAfter::Present).then_some(RETRY_AFTER);
-        match retry_after.or(by_itself) {
-            Some(wait) => answer::with_header(response, header::RETRY_AFTER, &wait.as_secs().to_string()),
-            None => response,
-        }
+        answer::with_retry_after(response, retry_after.or(by_itself))
     }
 
     fn broken(&self) -> Response {

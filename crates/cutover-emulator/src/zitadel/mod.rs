@@ -5,6 +5,7 @@
 
 mod access;
 mod assertion;
+mod lists;
 mod machine;
 mod management;
 mod oauth;

@@ -10,16 +10,13 @@ use super::access::Role;
 use super::state::{AuthMethod, Kind, MachineKey, NewApp, Token, World};
 use super::wire;
 use crate::secret;
-use crate::seeds::SeededSecret;
+use crate::seeds::{SEEDED_AT, SeededSecret};
 
 /// A machine user's private key. It is in every copy of this program and guards nothing.
 const MACHINE_KEY: &str = include_str!("keys/emulator-only-machine-key.pem");
 
 /// Its public half.
 const MACHINE_KEY_PUBLIC: &str = include_str!("keys/emulator-only-machine-key.pub.pem");
-
-/// When the seeded objects were made, in epoch seconds: 2026-01-01T00:00:00Z.
-const SEEDED_AT: i64 = 1_767_225_600;
 
 /// The credentials of a seeded [`Zitadel`](super::Zitadel).
 #[derive(Clone, Debug, Serialize)]
@@ -125,8 +122,7 @@ pub struct Others {
 
 /// The world and the seed that describes it; 0 targets stand for one of each kind.
 pub(super) fn world(rng: &mut fastrand::Rng, targets: usize) -> (World, ZitadelSeed) {
-    let now = Timestamp::from_second(SEEDED_AT).unwrap_or_default();
-    let mut seeding = Seeding { world: World::default(), rng, now };
+    let mut seeding = Seeding { world: World::default(), rng, now: SEEDED_AT };
     let org_id = seeding.world.add_org(seeding.rng, "Cutover");
     let foreign_org_id = seeding.world.add_org(seeding.rng, "Elsewhere");
     let project = seeding.world.add_project(seeding.rng, &org_id);

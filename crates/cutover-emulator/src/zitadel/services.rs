@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::access::{self, Layer, Permission};
-use super::management::{Outcome, is_named};
+use super::lists::{NameFilter, Page};
+use super::management::Outcome;
 use super::refusal::{Code, Refusal};
 use super::route::{ApplicationCall, Generation};
 use super::settings::ListEventual;
@@ -95,11 +96,7 @@ impl Zitadel {
         let Some((kind, given)) = configuration(call, |kind| generation.wanted(kind))? else {
             return Err(Refusal::field(message, "ApplicationType"));
         };
-        let auth = wire::auth_method(kind, &given, message)?;
-        let config = match kind {
-            Kind::Api => Map::new(),
-            Kind::Oidc => wire::oidc_config(&given, message)?,
-        };
+        let (auth, config) = wire::configured(kind, &given, message)?;
         let org = self.world.project(&project).map(|project| project.org.clone());
         let org = org.ok_or_else(Refusal::project_missing)?;
         access::check(&self.world, &call.user, &org, Some(&project), Permission::AppWrite, Layer::Command)?;
@@ -153,13 +150,7 @@ impl Zitadel {
     }
 
     fn v2_list(&mut self, call: &Call<'_>, generation: Generation) -> Outcome {
-        let empty = Map::new();
-        let page = wire::field(&call.body, "pagination").and_then(Value::as_object).unwrap_or(&empty);
-        let offset = usize::try_from(wire::number(page, "offset")?).unwrap_or(usize::MAX);
-        let limit = match wire::number(page, "limit")? {
-            0 => usize::MAX,
-            limit => usize::try_from(limit).unwrap_or(usize::MAX),
-        };
+        let page = Page::of(&call.body, "pagination")?;
         let (mut projects, mut names) = (Vec::new(), Vec::new());
         if generation == Generation::V2Beta {
             let project = wire::text(&call.body, "projectId")?;
@@ -167,32 +158,27 @@ impl Zitadel {
             projects.push(project);
         }
         for filter in wire::field(&call.body, "filters").and_then(Value::as_array).into_iter().flatten() {
-            let part =
-                |name| filter.as_object().and_then(|filter| wire::field(filter, name)).and_then(Value::as_object);
-            if let Some(filter) = part("projectIdFilter").filter(|_| generation == Generation::V2) {
-                projects.push(wire::text(filter, "projectId")?);
+            let project = filter.as_object().and_then(|filter| wire::field(filter, "projectIdFilter"));
+            if let Some(project) = project.and_then(Value::as_object).filter(|_| generation == Generation::V2) {
+                projects.push(wire::text(project, "projectId")?);
             }
-            if let Some(filter) = part("nameFilter") {
-                let method = wire::field(filter, "method").cloned().unwrap_or(Value::Null);
-                names.push((wire::text(filter, "name")?, method));
-            }
+            names.extend(NameFilter::of(filter, "nameFilter")?);
         }
         let found: Vec<&App> = self
             .world
             .apps(call.now, self.settings.list_eventual == ListEventual::On)
             .filter(|app| projects.iter().all(|project| *project == app.project))
-            .filter(|app| names.iter().all(|(name, method)| is_named(&app.name, name, method)))
+            .filter(|app| names.iter().all(|filter| filter.matches(&app.name)))
             .filter(|app| self.may_read(call, app).is_ok())
             .collect();
         let mut pagination = Map::new();
         if !found.is_empty() {
             pagination.insert("totalResult".to_owned(), json!(found.len().to_string()));
         }
-        if limit != usize::MAX {
+        if let Some(limit) = page.limit {
             pagination.insert("appliedLimit".to_owned(), json!(limit.to_string()));
         }
-        let applications: Vec<Value> =
-            found.into_iter().skip(offset).take(limit).map(|app| shown(generation, app)).collect();
+        let applications: Vec<Value> = page.cut(found).map(|app| shown(generation, app)).collect();
         let mut body = json!({"pagination": pagination});
         if !applications.is_empty() {
             body["applications"] = Value::Array(applications);
@@ -228,7 +214,7 @@ fn reconfigured(
     message: &str,
 ) -> Result<(AuthMethod, Map<String, Value>), Refusal> {
     if kind == Kind::Api {
-        return Ok((wire::auth_method(kind, &given, message)?, Map::new()));
+        return wire::configured(kind, &given, message);
     }
     let auth = match wire::field(&given, "authMethodType") {
         Some(_) => wire::auth_method(kind, &given, message)?,

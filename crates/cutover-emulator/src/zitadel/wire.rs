@@ -198,6 +198,20 @@ pub(super) fn renamed(given: &Map<String, Value>) -> Map<String, Value> {
     renamed
 }
 
+/// The auth method and the rest of the configuration of a new or changed app.
+pub(super) fn configured(
+    kind: Kind,
+    object: &Map<String, Value>,
+    message: &str,
+) -> Result<(AuthMethod, Map<String, Value>), Refusal> {
+    let auth = auth_method(kind, object, message)?;
+    let config = match kind {
+        Kind::Api => Map::new(),
+        Kind::Oidc => oidc_config(object, message)?,
+    };
+    Ok((auth, config))
+}
+
 /// The rest of an OIDC app's configuration, without defaults.
 pub(super) fn oidc_config(object: &Map<String, Value>, message: &str) -> Result<Map<String, Value>, Refusal> {
     let mut config = Map::new();

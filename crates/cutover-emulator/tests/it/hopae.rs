@@ -11,7 +11,7 @@ use cutover_emulator::{Model, Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::support::{basic, request};
+use crate::support::{basic, body, request, secret, status};
 
 /// A Hopae with one workspace of two apps, and a clock that only a test moves.
 struct Workspace {
@@ -97,20 +97,8 @@ impl Workspace {
     }
 }
 
-fn status(response: &Response) -> u16 {
-    response.status().as_u16()
-}
-
-fn body(response: &Response) -> Value {
-    serde_json::from_slice(response.body()).expect("JSON")
-}
-
 fn code(response: &Response) -> String {
     body(response)["error"]["code"].as_str().unwrap_or_default().to_owned()
-}
-
-fn secret(response: &Response) -> String {
-    body(response)["clientSecret"].as_str().expect("a secret").to_owned()
 }
 
 fn replayed(response: &Response) -> bool {

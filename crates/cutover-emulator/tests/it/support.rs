@@ -183,3 +183,18 @@ pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: 
     }
     builder.body(Bytes::copy_from_slice(body.as_bytes())).expect("a request")
 }
+
+/// The status of a model's own answer.
+pub(crate) fn status(response: &Response) -> u16 {
+    response.status().as_u16()
+}
+
+/// The JSON of a model's own answer.
+pub(crate) fn body(response: &Response) -> Value {
+    serde_json::from_slice(response.body()).expect("JSON")
+}
+
+/// The secret that Hopae's and Zitadel's answers show.
+pub(crate) fn secret(response: &Response) -> String {
+    body(response)["clientSecret"].as_str().expect("a secret").to_owned()
+}

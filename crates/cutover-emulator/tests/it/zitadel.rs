@@ -14,7 +14,7 @@ use cutover_emulator::{Model, Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::support::{basic, request};
+use crate::support::{basic, body, request, secret, status};
 
 /// The second's fraction makes every time of an answer show its digits.
 const NANOS: i32 = 250_000_000;
@@ -164,18 +164,6 @@ fn app_path(app: &AppTarget, rest: &str) -> String {
 
 fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-fn status(response: &Response) -> u16 {
-    response.status().as_u16()
-}
-
-fn body(response: &Response) -> Value {
-    serde_json::from_slice(response.body()).expect("JSON")
-}
-
-fn secret(response: &Response) -> String {
-    body(response)["clientSecret"].as_str().expect("a secret").to_owned()
 }
 
 /// The error id in either encoding; empty where the vendor gives none.

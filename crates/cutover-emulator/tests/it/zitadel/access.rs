@@ -139,6 +139,7 @@ fn every_operation_has_a_route() {
         ("POST", "/management/v1/users/machine".to_owned()),
         ("PUT", "/management/v1/users/3/secret".to_owned()),
         ("DELETE", "/management/v1/users/3/secret".to_owned()),
+        ("POST", "/management/v1/users/3/keys/_search".to_owned()),
         ("POST", format!("{v2}/GenerateClientSecret")),
         ("POST", format!("{v2}/CreateApplication")),
         ("POST", format!("{v2}/GetApplication")),
