@@ -1,0 +1,78 @@
+//! One secret inside a text of some format.
+
+use cutover_core::ClientSecret;
+use zeroize::Zeroizing;
+
+use super::dotenv;
+use super::json::{self, Pointer};
+
+/// Which entry of which format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    Json { written: String, pointer: Pointer },
+    Dotenv { variable: String },
+}
+
+/// What an entry holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// A string, perhaps an empty one.
+    Text(ClientSecret),
+    /// JSON's `null`: the entry is there and holds nothing.
+    Null,
+    /// There is no such entry.
+    Nothing,
+}
+
+impl Held {
+    /// The secret. Nothing, `null` and an empty string are none.
+    pub(super) fn into_secret(self) -> Option<ClientSecret> {
+        match self {
+            Self::Text(secret) => (!secret.expose().is_empty()).then_some(secret),
+            Self::Null | Self::Nothing => None,
+        }
+    }
+}
+
+impl Entry {
+    /// How the user wrote it.
+    pub(super) fn written(&self) -> &str {
+        match self {
+            Self::Json { written, .. } => written,
+            Self::Dotenv { variable } => variable,
+        }
+    }
+
+    /// What a text holds there.
+    pub(super) fn held(&self, text: &[u8]) -> Result<Held, EditError> {
+        match self {
+            Self::Json { pointer, .. } => json::held(text, pointer),
+            Self::Dotenv { variable } => dotenv::held(text, variable),
+        }
+    }
+
+    /// The text when it holds something else there.
+    pub(super) fn with(&self, text: &[u8], held: &Held) -> Result<Zeroizing<Vec<u8>>, EditError> {
+        match self {
+            Self::Json { pointer, .. } => json::with(text, pointer, held),
+            Self::Dotenv { variable } => dotenv::with(text, variable, held),
+        }
+    }
+
+    /// What is left of a text that was made for this entry alone once the entry is gone.
+    pub(super) fn shell(&self) -> Result<Zeroizing<Vec<u8>>, EditError> {
+        let alone = self.with(b"", &Held::Text(ClientSecret::new("x")))?;
+        self.with(&alone, &Held::Nothing)
+    }
+}
+
+/// Why an entry cannot be read or changed, in words that stand behind the file's name. Quotes no value.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct EditError(String);
+
+impl EditError {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
