@@ -12,6 +12,7 @@ mod stytch_oauth;
 mod stytch_rotation;
 mod stytch_sdk_wire;
 mod stytch_switches;
+mod switches;
 #[cfg(feature = "wiremock")]
 mod wiremock;
 mod world;

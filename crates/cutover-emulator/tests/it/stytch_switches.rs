@@ -7,41 +7,6 @@ use cutover_emulator::{Emulator, Model as _};
 
 use crate::support::{Project, basic, object, path};
 
-/// The switches that are tested below; a new one without a test fails here.
-const TESTED: &[&str] = &[
-    "client_credentials_error",
-    "create_status",
-    "error_prefix",
-    "inactive_client_error",
-    "invalid_client_basic_status",
-    "invalid_client_status",
-    "older_server",
-    "retry_after",
-    "rotate_inactive",
-    "rotation_error_status",
-    "search_pages",
-    "search_total",
-    "secret_entropy_rule",
-    "secret_length",
-    "secret_length_max",
-    "start_while_pending",
-    "unknown_fields",
-    "unknown_m2m_client_status",
-    "whitespace",
-];
-
-#[test]
-fn every_switch_has_a_citation_two_values_and_a_test() {
-    let (stytch, _) = Stytch::seeded(1, 0);
-    let mut names: Vec<_> = stytch.switches().iter().map(|switch| switch.name).collect();
-    names.sort_unstable();
-    assert_eq!(names, TESTED);
-    for switch in stytch.switches() {
-        assert!(1 < switch.values.len() && !switch.citation.is_empty());
-        assert_eq!(stytch.behaviour(switch.name).as_deref(), switch.values.first().copied());
-    }
-}
-
 #[test]
 fn start_while_pending_errors_or_replaces_the_pending_secret() {
     let project = Project::with("start_while_pending", "replace");

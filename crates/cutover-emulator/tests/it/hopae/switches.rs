@@ -1,26 +1,9 @@
 //! Both sides of every switch that is not about idempotency.
 
-use cutover_emulator::{Model, canary};
+use cutover_emulator::{Model as _, canary};
 use serde_json::json;
 
 use super::{Workspace, body, code, secret, status};
-
-#[test]
-fn every_switch_has_its_first_value_at_first_and_takes_each_of_the_others() {
-    let mut hopae = Workspace::new().hopae;
-    for switch in hopae.switches() {
-        assert_eq!(hopae.behaviour(switch.name).as_deref(), Some(switch.values[0]));
-        assert!(30 < switch.citation.len(), "{} says what it stems from", switch.name);
-        for value in switch.values {
-            hopae.set_behaviour(switch.name, value).expect("a value");
-            assert_eq!(hopae.behaviour(switch.name).as_deref(), Some(*value));
-        }
-        assert!(hopae.set_behaviour(switch.name, "no such value").is_err());
-    }
-    let error = hopae.set_behaviour("no_such_switch", "on").expect_err("no switch");
-    assert!(error.to_string().contains("get_secret=omit|masked|leak"));
-    assert_eq!(hopae.behaviour("no_such_switch"), None);
-}
 
 #[test]
 fn reading_an_app_can_mask_or_leak_its_secret() {

@@ -10,25 +10,6 @@ use super::{HOST, Instance, app_path, body, id, oauth_error, refusal, secret, st
 use crate::support::{basic, request};
 
 #[test]
-fn every_switch_has_its_first_value_at_first_and_takes_each_of_the_others() {
-    let mut zitadel = Instance::new().zitadel;
-    for switch in zitadel.switches() {
-        assert!(30 < switch.citation.len(), "{} says what it stems from", switch.name);
-        assert!(zitadel.set_behaviour(switch.name, "no such value").is_err());
-        if switch.name == "projection_lag" {
-            continue;
-        }
-        assert_eq!(zitadel.behaviour(switch.name).as_deref(), Some(switch.values[0]));
-        for value in switch.values {
-            zitadel.set_behaviour(switch.name, value).expect("a value");
-            assert_eq!(zitadel.behaviour(switch.name).as_deref(), Some(*value));
-        }
-    }
-    assert_eq!(zitadel.behaviour("no_such_switch"), None);
-    assert!(zitadel.set_behaviour("no_such_switch", "on").is_err());
-}
-
-#[test]
 fn the_lag_is_a_time_of_a_minute_at_most() {
     let mut zitadel = Instance::new().zitadel;
     assert_eq!(zitadel.behaviour("projection_lag").as_deref(), Some("0s"));
