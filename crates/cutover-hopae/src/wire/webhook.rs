@@ -37,9 +37,23 @@ pub struct WebhookConfig {
 
 impl WebhookConfig {
     pub(crate) fn read(received: &Received) -> Result<Self, RotateError> {
-        let plain = received.json::<Plain>()?;
-        Ok(Self { secret: rescue::secret(received.expose_body(), &["secret"]), ..plain.into() })
+        let config = match received.json::<OfApp>()?.webhook_config {
+            Some(config) => config,
+            None => received.json::<Plain>()?.into(),
+        };
+        let secret = [&["secret"][..], &["webhookConfig", "secret"], &["webhook_config", "secret"]]
+            .iter()
+            .find_map(|path| rescue::secret(received.expose_body(), path));
+        Ok(Self { secret, ..config })
     }
+}
+
+/// An app as the answer to a change: which of the two it is, app or configuration, is not documented.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfApp {
+    #[serde(default, alias = "webhook_config")]
+    webhook_config: Option<WebhookConfig>,
 }
 
 /// What of it is no secret.

@@ -113,11 +113,15 @@ async fn webhooks_are_read_changed_and_rotated() {
     assert!(!format!("{shown:?}").contains("hunter2"));
     assert_eq!(only(&server).await.line, "GET /connect/v1/apps/a/webhook-config");
 
-    let server = answering(json_answer(200, &config)).await;
-    client(&server).webhooks().update(&id("a"), &UpdateWebhook::new().enabled(false)).await.expect("changed");
-    let seen = only(&server).await;
-    let line = "PATCH /connect/v1/apps/a/webhook-config";
-    assert_eq!((seen.line.as_str(), body(&seen)), (line, json!({"enabled": false})));
+    for answer in [config.clone(), json!({"clientId": "a", "webhookConfig": config})] {
+        let server = answering(json_answer(200, &answer)).await;
+        let update = UpdateWebhook::new().enabled(false);
+        let changed = client(&server).webhooks().update(&id("a"), &update).await.expect("changed");
+        assert_eq!(changed, shown);
+        let seen = only(&server).await;
+        let line = "PATCH /connect/v1/apps/a/webhook-config";
+        assert_eq!((seen.line.as_str(), body(&seen)), (line, json!({"enabled": false})));
+    }
 
     let answer = json_answer(200, &json!({"secret": "whsec_2"})).insert_header("idempotency-replayed", "true");
     let server = answering(answer).await;

@@ -23,7 +23,7 @@ async fn the_profile_says_immediate_with_a_day_of_replay() {
     assert_eq!((profile.vendor(), profile.kind(), profile.style()), (&VENDOR, &APP, Style::Immediate));
     let Recovery::Replay { window, margin } = profile.recovery() else { panic!("{profile:?}") };
     assert_eq!((window, margin), (Duration::from_secs(86_400), Duration::from_secs(3_600)));
-    assert!(profile.has(Witness::ReplayMarker) && profile.has(Witness::Probe));
+    assert!(profile.has(Witness::Identity) && profile.has(Witness::ReplayMarker) && profile.has(Witness::Probe));
     assert!(!profile.has(Witness::LastFour) && !profile.has(Witness::Pending));
 }
 
