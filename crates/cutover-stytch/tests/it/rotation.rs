@@ -23,7 +23,7 @@ async fn the_profile_says_two_phase_and_names_its_witnesses() {
         let profile = rotator.profile();
         assert_eq!((profile.vendor(), profile.kind()), (&VENDOR, &kind));
         assert_eq!((profile.style(), profile.recovery()), (Style::TwoPhase, Recovery::Restart));
-        for witness in [Witness::Pending, Witness::LastFour, Witness::Probe] {
+        for witness in [Witness::Identity, Witness::Pending, Witness::LastFour, Witness::Probe] {
             assert!(profile.has(witness), "{witness:?}");
         }
         assert!(!profile.has(Witness::ChangeMarker) && !profile.has(Witness::ReplayMarker));
