@@ -51,7 +51,12 @@ pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) retry: RetryPolicy,
     pub(crate) straggler: Option<Duration>,
+    pub(crate) propagation: Duration,
 }
+
+/// How long a new secret may stay unknown to the endpoints that verify it. They read a projection that usually follows
+/// within milliseconds; when its signal is dropped, a run every 60 s repairs that.
+const PROPAGATION: Duration = Duration::from_secs(60);
 
 impl Config {
     /// An instance at `base_url`, as in `https://acme.zitadel.cloud`, or a gateway in front of one.
@@ -67,6 +72,7 @@ impl Config {
             limits: Limits::default(),
             retry: RetryPolicy::default(),
             straggler: None,
+            propagation: PROPAGATION,
         }
     }
 
@@ -119,6 +125,13 @@ impl Config {
     /// How long an unanswered request may still arrive on this path. Goes into the rotators' profiles.
     pub fn straggler(mut self, straggler: Duration) -> Self {
         self.straggler = Some(straggler);
+        self
+    }
+
+    /// How long a change of secret may take until it shows everywhere at this instance; by default 60 s. Goes into the
+    /// rotators' profiles.
+    pub fn propagation(mut self, propagation: Duration) -> Self {
+        self.propagation = propagation;
         self
     }
 }

@@ -12,12 +12,10 @@ use cutover_http::FromReply;
 use crate::wire::{App, AppConfig, AppState, Application, ApplicationKind, ChangesPage, NewSecret};
 use crate::{API, Api, AppId, Client, MACHINE_USER, OIDC, ProjectId, UserId, VENDOR};
 
-/// How long a new secret may stay unknown to the endpoints that verify it. They read a projection that usually follows
-/// within milliseconds; when its signal is dropped, a run every 60 s repairs that.
-const PROPAGATION: Duration = Duration::from_secs(60);
-/// When the new secret is verified once more: after the next of those runs, which is when the effect of a request of
-/// somebody else's, or of a late one of ours, that the signal missed shows at the latest.
-const SETTLE: Duration = PROPAGATION;
+/// When the new secret is verified once more after it was promoted. A lost request of our own is waited for apart from
+/// this, by the profile's straggler time; this last look is for a rotation of somebody else's at the same moment, which
+/// shows within milliseconds unless the projection's signal was dropped.
+const SETTLE: Duration = Duration::from_secs(2);
 /// How many changes are asked for at once. The server takes more; what matters is nearly always among the newest.
 const CHANGES_LIMIT: u32 = 100;
 /// How many such pages are looked at before the change marker counts as unknown.
@@ -67,8 +65,10 @@ impl Rotator {
     }
 
     fn new(client: Client, kind: ClientKind, name: Kind, witnesses: &[Witness]) -> Self {
-        let mut profile =
-            RotationProfile::supersede(VENDOR, name, SETTLE).with_witnesses(witnesses).with_propagation(PROPAGATION);
+        let propagation = client.propagation();
+        let mut profile = RotationProfile::supersede(VENDOR, name, SETTLE.min(propagation))
+            .with_witnesses(witnesses)
+            .with_propagation(propagation);
         if let Some(straggler) = client.straggler() {
             profile = profile.with_straggler(straggler);
         }

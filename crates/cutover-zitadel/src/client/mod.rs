@@ -43,6 +43,7 @@ struct Shared {
     endpoints: EndpointCache,
     api: Api,
     straggler: Option<Duration>,
+    propagation: Duration,
 }
 
 impl Client {
@@ -70,6 +71,7 @@ impl Client {
             endpoints: EndpointCache::new(config.issuer),
             api: config.api,
             straggler: config.straggler,
+            propagation: config.propagation,
         };
         Ok(Self { shared: Arc::new(shared), organisation: config.organisation, target: None })
     }
@@ -111,6 +113,10 @@ impl Client {
 
     pub(crate) fn straggler(&self) -> Option<Duration> {
         self.shared.straggler
+    }
+
+    pub(crate) fn propagation(&self) -> Duration {
+        self.shared.propagation
     }
 
     /// The words of errors for `operation`.

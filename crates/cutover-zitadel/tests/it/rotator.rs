@@ -140,10 +140,20 @@ fn the_profile_says_what_zitadel_promises() {
         let profile = rotator.profile();
         assert_eq!((profile.vendor().as_str(), profile.kind()), ("zitadel", &kind));
         assert_eq!((profile.style(), profile.propagation()), (Style::Immediate, Duration::from_secs(60)));
-        assert!(matches!(profile.recovery(), Recovery::Supersede { settle } if settle >= profile.propagation()));
+        assert_eq!(profile.recovery(), Recovery::Supersede { settle: Duration::from_secs(2) });
+        assert_eq!(profile.has(Witness::Identity), has_marker, "only applications can be read");
         assert!(profile.has(Witness::Probe) && profile.has(Witness::ChangeMarker) == has_marker);
         assert_eq!(profile.straggler(), Duration::from_secs(5));
     }
+}
+
+#[test]
+fn at_an_instance_without_lag_nothing_is_waited_for() {
+    let vendor = Vendor::saying(200, &json!({}));
+    let client = Client::new(vendor.config(pat()).propagation(Duration::ZERO)).expect("a client");
+    let rotator = Rotator::api_apps(client);
+    assert_eq!(rotator.profile().propagation(), Duration::ZERO);
+    assert_eq!(rotator.profile().recovery(), Recovery::Supersede { settle: Duration::ZERO });
 }
 
 fn secret_changed(sequence: u64) -> Value {
