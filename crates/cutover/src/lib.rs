@@ -24,3 +24,8 @@ pub use cutover_stytch as stytch;
 /// Zitadel: API apps, OIDC apps and machine users, immediate.
 #[cfg(feature = "zitadel")]
 pub use cutover_zitadel as zitadel;
+
+/// Holds the project's README to what compiles.
+#[cfg(all(doctest, feature = "stytch", feature = "sqlite"))]
+#[doc = include_str!("../../../README.md")]
+struct ProjectReadme;
