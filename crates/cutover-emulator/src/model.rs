@@ -32,11 +32,13 @@ pub trait Model: fmt::Debug + Send + 'static {
     /// Answers one request. The only place where the state changes.
     fn handle(&mut self, now: Timestamp, request: &Request) -> Response;
 
-    /// The vendor's own 429, with `Retry-After` in seconds when given.
-    fn overloaded(&self, retry_after: Option<Duration>) -> Response;
+    /// The vendor's own 429 in the dialect of the route that is asked for.
+    ///
+    /// `Retry-After` says `retry_after`, or what the vendor says by itself when that is `None`.
+    fn overloaded(&self, now: Timestamp, request: &Request, retry_after: Option<Duration>) -> Response;
 
-    /// The vendor's own 500.
-    fn broken(&self) -> Response;
+    /// The vendor's own 500 in the dialect of the route that is asked for.
+    fn broken(&self, now: Timestamp, request: &Request) -> Response;
 
     /// What the vendor's documents leave open, as switches with citations.
     fn switches(&self) -> &'static [Switch];

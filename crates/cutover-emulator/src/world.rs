@@ -386,17 +386,17 @@ impl World {
             FaultKind::TooManyRequests { retry_after } => {
                 self.missed(vendor, operation, &request, fault);
                 Exchange::Answer(match self.models.get(&vendor) {
-                    Some(model) => model.overloaded(*retry_after),
+                    Some(model) => model.overloaded(self.clock.now(), &request, *retry_after),
                     None => crate::answer::empty(429),
                 })
             }
             FaultKind::ErrorBeforeCommit => {
                 self.missed(vendor, operation, &request, fault);
-                Exchange::Answer(self.broken(vendor))
+                Exchange::Answer(self.broken(vendor, &request))
             }
             FaultKind::ErrorAfterCommit => {
                 let _unsent = self.handle(vendor, operation, &request, Some(fault), false);
-                Exchange::Answer(self.broken(vendor))
+                Exchange::Answer(self.broken(vendor, &request))
             }
             FaultKind::DuplicateLater { after } => {
                 let response = self.handle(vendor, operation, &request, Some(fault), false);
@@ -489,9 +489,9 @@ impl World {
         struck
     }
 
-    fn broken(&self, vendor: Vendor) -> crate::Response {
+    fn broken(&self, vendor: Vendor, request: &Request) -> crate::Response {
         match self.models.get(&vendor) {
-            Some(model) => model.broken(),
+            Some(model) => model.broken(self.clock.now(), request),
             None => crate::answer::empty(500),
         }
     }

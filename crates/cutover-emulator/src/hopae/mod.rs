@@ -27,8 +27,14 @@ use apps::Outcome;
 use idempotency::Replays;
 use refusal::Refusal;
 use route::Route;
-use settings::{ReplayHeader, Settings, StoreErrors};
+use settings::{ReplayHeader, RetryAfter, Settings, StoreErrors};
 use state::{WorkspaceId, Workspaces};
+
+/// The App API's one route, as its errors name it.
+const PROVIDERS: &str = "/providers";
+
+/// What `Retry-After` says where nothing else is wanted.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Hopae as a state machine.
 pub struct Hopae {
@@ -103,7 +109,11 @@ impl Hopae {
 
     fn app_route(&mut self, now: Timestamp, request: &Request) -> Response {
         let known = answer::basic(request).is_some_and(|(id, secret)| self.workspaces.accepts(&id, &secret));
-        if known { self.answer(200, &wire::providers()) } else { refusal::app_unauthenticated(now, "/providers") }
+        if known {
+            self.answer(200, &wire::providers())
+        } else {
+            Refusal::client_unauthenticated().into_problem(now, PROVIDERS)
+        }
     }
 
     /// A success, spaced and ordered as JSON allows: nothing may depend on that.
@@ -144,13 +154,13 @@ impl Model for Hopae {
         }
     }
 
-    fn overloaded(&self, retry_after: Option<Duration>) -> Response {
-        let response = Refusal::overloaded().into_response(&self.next_request_id());
-        answer::with_retry_after(response, retry_after)
+    fn overloaded(&self, now: Timestamp, request: &Request, retry_after: Option<Duration>) -> Response {
+        let by_itself = (self.settings.retry_after == RetryAfter::Present).then_some(RETRY_AFTER);
+        answer::with_retry_after(self.trouble(now, request, Refusal::overloaded()), retry_after.or(by_itself))
     }
 
-    fn broken(&self) -> Response {
-        Refusal::broken().into_response(&self.next_request_id())
+    fn broken(&self, now: Timestamp, request: &Request) -> Response {
+        self.trouble(now, request, Refusal::broken())
     }
 
     fn switches(&self) -> &'static [Switch] {
@@ -167,9 +177,13 @@ impl Model for Hopae {
 }
 
 impl Hopae {
-    /// The id that the next request would get; an answer given in its place changes nothing.
-    fn next_request_id(&self) -> String {
-        secret::uuid(&mut self.rng.clone())
+    /// A refusal that has nothing to do with the request, in the envelope of its route.
+    fn trouble(&self, now: Timestamp, request: &Request, refusal: Refusal) -> Response {
+        match Route::of(request) {
+            Some(Route::Providers) => refusal.into_problem(now, PROVIDERS),
+            // The id that the next request would get; an answer given in its place changes nothing.
+            _ => refusal.into_response(&secret::uuid(&mut self.rng.clone())),
+        }
     }
 }
 

@@ -24,6 +24,10 @@ impl Refusal {
         Self::new(401, "AUTH_INVALID_CREDENTIALS", "The workspace API key is missing or not valid.")
     }
 
+    pub(super) fn client_unauthenticated() -> Self {
+        Self::new(401, "AUTH_INVALID_CREDENTIALS", "The client credentials are not valid.")
+    }
+
     pub(super) fn not_found() -> Self {
         Self::new(404, "RESOURCE_NOT_FOUND", "There is no such resource in this workspace.")
     }
@@ -69,23 +73,19 @@ impl Refusal {
     pub(super) fn into_response(self, request_id: &str) -> Response {
         answer::json(self.status, &json!({"error": self.error(), "request_id": request_id}))
     }
-}
 
-/// The answer of an App API route to credentials it does not accept.
-pub(super) fn app_unauthenticated(now: Timestamp, instance: &str) -> Response {
-    problem(now, 401, "AUTH_INVALID_CREDENTIALS", "The client credentials are not valid.", instance)
-}
-
-fn problem(now: Timestamp, status: u16, code: &str, detail: &str, instance: &str) -> Response {
-    let doc_url = format!("https://docs.hopae.com/api-reference/error-codes#{}", code.to_ascii_lowercase());
-    let body = json!({
-        "title": code,
-        "status": status,
-        "detail": detail,
-        "instance": instance,
-        "timestamp": super::millis(now),
-        "context": {},
-        "doc_url": doc_url,
-    });
-    answer::json(status, &body)
+    /// The answer on an App API route.
+    pub(super) fn into_problem(self, now: Timestamp, instance: &str) -> Response {
+        let fragment = self.code.to_ascii_lowercase();
+        let body = json!({
+            "title": self.code,
+            "status": self.status,
+            "detail": self.message,
+            "instance": instance,
+            "timestamp": super::millis(now),
+            "context": {},
+            "doc_url": format!("https://docs.hopae.com/api-reference/error-codes#{fragment}"),
+        });
+        answer::json(self.status, &body)
+    }
 }

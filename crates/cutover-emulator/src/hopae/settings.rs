@@ -51,6 +51,11 @@ behaviours! {
     "The workspace error page: 409 IDEMPOTENCY_REQUEST_IN_PROGRESS while the first request has not finished. How long \
      that lasts is not said.";
 
+    /// Whether a 429 says by itself when to come again.
+    retry_after: RetryAfter { Present = "present", Absent = "absent" }
+    "The vendor's published conventions answer 429 with Retry-After; the page about limits, with their numbers, was not \
+     found.";
+
     /// The form of new client secrets.
     secret_format: SecretFormat { Hex64 = "hex64", ShApp = "sh_app", Hex40 = "hex40" }
     "The rotate page shows 64 hexadecimal digits; older examples show sh_app_... and one value of 40 digits.";

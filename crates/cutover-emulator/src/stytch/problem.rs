@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::route::Route;
+use crate::model::Request;
+
 /// A refusal, in the dialect of the endpoint that gives it.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -22,13 +25,27 @@ pub(super) enum Dialect {
     OAuth,
 }
 
+impl Dialect {
+    /// The dialect of the route that `request` asks for.
+    pub(super) fn of(request: &Request) -> Self {
+        match Route::of(request) {
+            Ok(Route::Token(_) | Route::Introspect(_)) => Self::OAuth,
+            Ok(Route::Client(..) | Route::Jwks(_)) | Err(_) => Self::Api,
+        }
+    }
+}
+
 impl Problem {
+    pub(super) fn new(dialect: Dialect, status: u16, kind: impl Into<String>, message: &'static str) -> Self {
+        Self { status, dialect, kind: kind.into(), message, challenge: false }
+    }
+
     pub(super) fn api(status: u16, kind: impl Into<String>, message: &'static str) -> Self {
-        Self { status, dialect: Dialect::Api, kind: kind.into(), message, challenge: false }
+        Self::new(Dialect::Api, status, kind, message)
     }
 
     pub(super) fn oauth(status: u16, kind: impl Into<String>, message: &'static str) -> Self {
-        Self { status, dialect: Dialect::OAuth, kind: kind.into(), message, challenge: false }
+        Self::new(Dialect::OAuth, status, kind, message)
     }
 
     pub(super) fn with_challenge(self) -> Self {

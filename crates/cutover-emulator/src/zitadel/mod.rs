@@ -22,6 +22,7 @@ mod wire;
 use std::fmt;
 use std::time::Duration;
 
+use http::header::SET_COOKIE;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -31,7 +32,7 @@ use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
 pub use seed::{AppTarget, ClientCredentials, KeyFile, MachineUserTarget, Others, ZitadelSeed, ZitadelTarget};
 
 use management::Outcome;
-use refusal::{Code, Refusal, Surface};
+use refusal::{Code, OauthError, Refusal, Surface};
 use route::{Found, Route};
 use settings::{OverloadedBody, Settings, Whitespace};
 use state::World;
@@ -72,6 +73,15 @@ impl Zitadel {
             Route::Application(generation, route) => self.application_call(&call, *generation, *route),
             Route::UserSecret(_, id, route) => self.secret_call(&call, id.as_deref(), *route),
             Route::Oauth(_) => Err(Refusal::plain(Code::NotFound, "Not Found")),
+        }
+    }
+
+    /// The API that `request` comes through; `None` for the OAuth endpoints, which are none.
+    fn surface(&self, request: &Request) -> Option<Surface> {
+        match Route::of(request, &self.settings) {
+            Found::Route(Route::Oauth(_)) => None,
+            Found::Route(route) => Some(route.surface()),
+            Found::WrongMethod | Found::Nothing => Some(Surface::Gateway),
         }
     }
 
@@ -126,17 +136,26 @@ impl Model for Zitadel {
         }
     }
 
-    fn overloaded(&self, retry_after: Option<Duration>) -> Response {
-        let response = match self.settings.overloaded_body {
-            OverloadedBody::Json => Refusal::new(Code::ResourceExhausted, "QUOTA-vjAy8", "Quota.Access.Exhausted")
-                .into_response(Surface::Gateway, &self.settings),
-            OverloadedBody::Text => answer::raw(429, "text/plain; charset=utf-8", "Your ZITADEL instance is blocked."),
+    fn overloaded(&self, _now: Timestamp, request: &Request, retry_after: Option<Duration>) -> Response {
+        let blocked = || answer::raw(429, "text/plain; charset=utf-8", "Your ZITADEL instance is blocked.");
+        let response = match (self.surface(request), self.settings.overloaded_body) {
+            (None, _) => answer::with_header(blocked(), SET_COOKIE, "zitadel.quota.exhausted=true"),
+            (Some(_), OverloadedBody::Text) => blocked(),
+            (Some(surface), OverloadedBody::Json) => {
+                let used_up = Refusal::new(Code::ResourceExhausted, "QUOTA-vjAy8", "Quota.Access.Exhausted");
+                used_up.into_response(surface, &self.settings)
+            }
         };
         answer::with_retry_after(response, retry_after)
     }
 
-    fn broken(&self) -> Response {
-        Refusal::plain(Code::Internal, "An internal error occurred").into_response(Surface::Gateway, &self.settings)
+    fn broken(&self, _now: Timestamp, request: &Request) -> Response {
+        match self.surface(request) {
+            None => OauthError::server_error().into_response(&self.settings),
+            Some(surface) => {
+                Refusal::plain(Code::Internal, "An internal error occurred").into_response(surface, &self.settings)
+            }
+        }
     }
 
     fn switches(&self) -> &'static [Switch] {

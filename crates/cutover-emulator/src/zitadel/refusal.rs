@@ -160,6 +160,9 @@ impl Code {
     }
 }
 
+/// The one OAuth error that is the server's fault.
+const SERVER_ERROR: &str = "server_error";
+
 /// Why an OAuth request is refused.
 #[derive(Clone, Debug)]
 pub(super) struct OauthError {
@@ -195,6 +198,10 @@ impl OauthError {
         Self::new("unsupported_grant_type", Some(&format!("{grant} not supported")), false)
     }
 
+    pub(super) fn server_error() -> Self {
+        Self::new(SERVER_ERROR, Some("An internal error occurred"), false)
+    }
+
     fn new(error: &'static str, description: Option<&str>, credentials: bool) -> Self {
         Self { error, description: description.map(str::to_owned), credentials }
     }
@@ -202,7 +209,11 @@ impl OauthError {
     /// The answer of an OAuth endpoint.
     pub(super) fn into_response(self, settings: &Settings) -> Response {
         let old = self.credentials && settings.credentials_error_status == CredentialsErrorStatus::Unauthorized;
-        let status = if old { 401 } else { 400 };
+        let status = match self.error {
+            SERVER_ERROR => 500,
+            _ if old => 401,
+            _ => 400,
+        };
         let response = if old && settings.credentials_error_body == CredentialsErrorBody::Text {
             answer::raw(status, "text/plain; charset=utf-8", self.description.unwrap_or_else(|| self.error.to_owned()))
         } else {

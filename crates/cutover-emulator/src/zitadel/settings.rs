@@ -55,7 +55,7 @@ behaviours! {
     "A check may rewrite the hash when the hash settings changed; during the lag that write can put the old hash back. \
      Read from the code, never observed.";
 
-    /// The body of a 429.
+    /// The body of the API's 429.
     overloaded_body: OverloadedBody { Json = "json", Text = "text" }
     "A used-up quota is QUOTA-vjAy8 on the API and plain text on the OAuth endpoints; the body of ZITADEL Cloud's rate \
      limiter is not documented.";
