@@ -1,7 +1,6 @@
 //! Every kind of fault over a real socket, seen by a client that knows nothing but TCP.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
 
 use cutover_emulator::server::{Listen, Server};
 use cutover_emulator::{Emulator, Vendor};
@@ -9,37 +8,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::support::{Client, Project, path};
+use crate::tcp::{Heard, address, heard};
 
 /// A served emulator and its Stytch project.
 struct Served {
     server: Server,
     project: Project,
-}
-
-/// All bytes that came, and how the connection ended.
-struct Heard {
-    bytes: Vec<u8>,
-    end: Result<(), ErrorKind>,
-}
-
-impl Heard {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
-    }
-
-    fn body(&self) -> String {
-        self.text().split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
-    }
-
-    fn status(&self) -> Option<u16> {
-        self.text().split(' ').nth(1)?.parse().ok()
-    }
-
-    fn header(&self, name: &str) -> Option<String> {
-        let text = self.text();
-        let mut lines = text.lines().take_while(|line| !line.is_empty());
-        lines.find_map(|line| line.strip_prefix(&format!("{name}: ")).map(str::to_owned))
-    }
 }
 
 impl Served {
@@ -55,11 +29,6 @@ impl Served {
         served
     }
 
-    fn address(&self) -> SocketAddr {
-        let url = self.server.base_url(Vendor::Stytch);
-        url.strip_prefix("http://").expect("plain HTTP").parse().expect("an address")
-    }
-
     fn message(&self, client: &Client) -> String {
         let authorization = self.project.authorization();
         let path = path(client, "/secrets/rotate/start");
@@ -70,7 +39,7 @@ impl Served {
     }
 
     async fn sent(&self) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address()).await.expect("a connection");
+        let mut stream = TcpStream::connect(address(&self.server, Vendor::Stytch)).await.expect("a connection");
         let message = self.message(&self.project.app());
         stream.write_all(message.as_bytes()).await.expect("to be heard");
         stream
@@ -87,12 +56,6 @@ impl Served {
     }
 }
 
-async fn heard(mut stream: TcpStream) -> Heard {
-    let mut bytes = Vec::new();
-    let end = stream.read_to_end(&mut bytes).await.map(|_| ()).map_err(|error| error.kind());
-    Heard { bytes, end }
-}
-
 #[tokio::test]
 async fn without_a_fault_the_answer_comes_whole() {
     let served = Served::new().await;
@@ -103,28 +66,18 @@ async fn without_a_fault_the_answer_comes_whole() {
 }
 
 #[tokio::test]
-async fn a_lost_request_and_a_lost_answer_both_end_in_a_reset() {
-    for (kind, acted) in [("lose_request", false), ("lose_answer", true), ("refuse_connection", false)] {
-        let served = Served::under(&format!("stytch.connected_app.start#1={kind}")).await;
-        let heard = served.start().await;
-        assert_eq!((heard.bytes.len(), heard.end), (0, Err(ErrorKind::ConnectionReset)), "{kind}");
-        assert_eq!(served.acted(), acted, "{kind}");
-    }
-}
-
-#[tokio::test]
 async fn a_vendor_that_refuses_everything_has_no_open_port_and_comes_back_at_the_same() {
     let served = Served::new().await;
-    let mut kept = TcpStream::connect(served.address()).await.expect("a connection");
+    let mut kept = TcpStream::connect(address(&served.server, Vendor::Stytch)).await.expect("a connection");
     served.project.emulator.fault("stytch.*#*=refuse_connection").expect("a fault");
     // Closed or reset, the connection ends once the port is closed.
     assert_eq!(kept.read(&mut [0]).await.unwrap_or(0), 0);
-    let refused = TcpStream::connect(served.address()).await.expect_err("a closed port");
+    let refused = TcpStream::connect(address(&served.server, Vendor::Stytch)).await.expect_err("a closed port");
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     served.project.emulator.clear_faults();
     let deadline = std::time::Duration::from_secs(10);
     let back = async {
-        while TcpStream::connect(served.address()).await.is_err() {
+        while TcpStream::connect(address(&served.server, Vendor::Stytch)).await.is_err() {
             tokio::task::yield_now().await;
         }
     };
@@ -164,44 +117,4 @@ async fn a_client_may_go_away_from_a_held_answer_and_the_vendor_has_acted() {
     assert!(served.acted());
     // The server is still well: the next call answers that a rotation is pending.
     assert_eq!(served.start().await.status(), Some(400));
-}
-
-#[tokio::test]
-async fn a_late_answer_comes_whole() {
-    let served = Served::under("stytch.connected_app.start#1=delay:5").await;
-    assert_eq!(served.start().await.status(), Some(200));
-}
-
-#[tokio::test]
-async fn faults_that_are_answers_look_the_same_over_a_socket() {
-    for (kind, status, acted) in [
-        ("429:7", 429, false),
-        ("500_before_commit", 500, false),
-        ("500_after_commit", 500, true),
-        ("html:502", 502, true),
-        ("empty_body", 200, true),
-        ("wrong_content_type", 200, true),
-        ("extra_fields", 200, true),
-        ("drop_field:status_code", 200, true),
-        ("huge_body:300000", 200, true),
-        ("duplicate_later:1", 200, true),
-    ] {
-        let served = Served::under(&format!("stytch.connected_app.start#1={kind}")).await;
-        let heard = served.start().await;
-        assert_eq!((heard.status(), heard.end), (Some(status), Ok(())), "{kind}");
-        assert_eq!(served.acted(), acted, "{kind}");
-        let body = heard.body();
-        match kind {
-            "429:7" => assert_eq!(heard.header("retry-after").as_deref(), Some("7")),
-            "html:502" => assert!(body.contains("<html>")),
-            "empty_body" => assert!(body.is_empty()),
-            "wrong_content_type" => {
-                assert!(heard.header("content-type").is_some_and(|value| value.starts_with("text/plain")));
-            }
-            "extra_fields" => assert!(body.contains("added_without_notice")),
-            "drop_field:status_code" => assert!(!body.contains("status_code")),
-            "huge_body:300000" => assert_eq!(body.len(), 300_000),
-            _ => {}
-        }
-    }
 }

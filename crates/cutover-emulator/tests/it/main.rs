@@ -1,8 +1,11 @@
 //! The emulators as their users see them.
 
+mod calls;
 mod support;
+mod tcp;
 
 mod faults_in_process;
+mod faults_of_every_vendor;
 mod faults_on_the_wire;
 mod hopae;
 mod leaks;

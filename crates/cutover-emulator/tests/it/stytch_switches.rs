@@ -1,9 +1,6 @@
 //! Both sides of every switch.
 
-use std::time::Duration;
-
-use cutover_emulator::stytch::Stytch;
-use cutover_emulator::{Emulator, Model as _};
+use cutover_emulator::Emulator;
 
 use crate::support::{Project, basic, object, path};
 
@@ -134,19 +131,6 @@ fn the_rules_for_custom_secrets_can_be_off() {
     assert_eq!(none.call("POST", "/v1/m2m/clients", &long).status, 200);
     assert_eq!(Project::new().call("POST", "/v1/m2m/clients", weak).status, 400);
     assert_eq!(Project::new().call("POST", "/v1/m2m/clients", &long).status, 400);
-}
-
-#[test]
-fn retry_after_is_absent_unless_it_is_switched_on_or_asked_for() {
-    let (mut stytch, _) = Stytch::seeded(1, 0);
-    let header = |stytch: &Stytch, wait: Option<u64>| {
-        let response = stytch.overloaded(wait.map(Duration::from_secs));
-        response.headers().get("retry-after").map(|value| value.to_str().expect("text").to_owned())
-    };
-    assert_eq!(header(&stytch, None), None);
-    assert_eq!(header(&stytch, Some(7)).as_deref(), Some("7"));
-    stytch.set_behaviour("retry_after", "present").expect("a switch");
-    assert_eq!(header(&stytch, None).as_deref(), Some("1"));
 }
 
 #[test]

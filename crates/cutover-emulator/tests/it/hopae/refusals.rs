@@ -1,7 +1,5 @@
 //! How Hopae says no.
 
-use std::time::Duration;
-
 use cutover_emulator::Model;
 
 use super::{Workspace, body, code, status};
@@ -115,15 +113,4 @@ fn every_operation_has_a_route() {
     .collect();
     assert_eq!(found, hopae.hopae.operations());
     assert_eq!(hopae.hopae.vendor(), "hopae");
-}
-
-#[test]
-fn throttling_and_trouble_come_in_the_workspace_envelope() {
-    let hopae = Workspace::new();
-    let busy = hopae.hopae.overloaded(Some(Duration::from_secs(7)));
-    assert_eq!((status(&busy), &busy.headers()["retry-after"]), (429, &http::HeaderValue::from_static("7")));
-    assert!(body(&busy)["request_id"].is_string());
-    assert!(!hopae.hopae.overloaded(None).headers().contains_key("retry-after"));
-    let broken = hopae.hopae.broken();
-    assert_eq!((status(&broken), code(&broken).as_str()), (500, "SYSTEM_INTERNAL_ERROR"));
 }

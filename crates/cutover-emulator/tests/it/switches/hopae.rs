@@ -27,5 +27,7 @@ pub(super) fn play(script: &mut Script) {
     for _ in 0..2 {
         script.ask("POST", APPS, &keyed("two"), "{}");
     }
+    script.emulator.fault("hopae.get#1=429").expect("a fault");
+    script.ask("GET", &app, &[bearer], "");
     script.ask("DELETE", &app, &[bearer], "");
 }

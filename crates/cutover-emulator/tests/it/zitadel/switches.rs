@@ -1,7 +1,5 @@
 //! Both sides of every switch.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use cutover_emulator::Model;
 use serde_json::json;
@@ -149,19 +147,6 @@ fn checking_an_old_secret_during_the_lag_may_bring_it_back() {
         }
         assert_eq!(zitadel.accepts_machine(&user, &user_new), !brought_back);
     }
-}
-
-#[test]
-fn throttling_and_trouble_have_the_vendors_form() {
-    let mut zitadel = Instance::new();
-    let busy = zitadel.zitadel.overloaded(Some(Duration::from_secs(3)));
-    assert_eq!(refusal(&busy), (429, 8, "QUOTA-vjAy8".into()));
-    assert_eq!(busy.headers()["retry-after"], "3");
-    assert_eq!(refusal(&zitadel.zitadel.broken()), (500, 13, String::new()));
-    zitadel.set("overloaded_body", "text");
-    let busy = zitadel.zitadel.overloaded(None);
-    assert_eq!((status(&busy), busy.body().as_ref()), (429, b"Your ZITADEL instance is blocked.".as_slice()));
-    assert!(!busy.headers().contains_key("retry-after"));
 }
 
 #[test]
