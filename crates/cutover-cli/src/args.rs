@@ -1,0 +1,197 @@
+//! What the command line takes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use cutover::TargetId;
+
+/// How many rotations are under way at the same time unless `--at-once` says otherwise: enough to hide a vendor's
+/// round trips, few enough for every vendor's rate limit.
+const AT_ONCE: usize = 8;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  a rotation failed
+  2  wrong usage or configuration
+  3  some of several failed
+  4  a person is needed
+
+New here? `cutover demo` shows everything and needs no account.";
+
+/// Rotate API client secrets across identity vendors and never lose one.
+#[derive(Debug, Parser)]
+#[command(name = "cutover", version, max_term_width = 80, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Global {
+    /// Configuration [env: CUTOVER_CONFIG] [default: cutover.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "CUTOVER_CONFIG", hide_env = true)]
+    #[arg(value_hint = ValueHint::FilePath, help_heading = "Everywhere")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON document, and nothing else, on stdout
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) json: bool,
+    /// Say only what was asked for and what went wrong
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
+    pub(crate) quiet: bool,
+    /// Log to stderr; -vv logs more [env: CUTOVER_LOG=FILTER]
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Everywhere")]
+    pub(crate) verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch rotations survive being killed; needs no account
+    Demo,
+    /// Write a commented cutover.toml to fill in
+    Init {
+        /// Replace the file if there is one
+        #[arg(long)]
+        force: bool,
+    },
+    /// Try credentials, vendors and destinations; rotates nothing
+    Check(Chosen),
+    /// Show the configured targets and where each one stands
+    List,
+    /// Give targets new secrets
+    Rotate(Rotate),
+    /// Go on with rotations that have not ended
+    Resume(Resume),
+    /// Show what the journal knows: unfinished and latest rotations
+    Status(Status),
+    /// Ask the vendors whether the secrets in the destinations work
+    Verify(Chosen),
+    /// Serve emulated vendors on this machine
+    Emulate(Emulate),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Some targets, or all.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Chosen {
+    /// Targets by name; all unless given
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<TargetId>,
+}
+
+/// `rotate`.
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "cutover rotate [OPTIONS] <TARGET>...\n       cutover rotate [OPTIONS] --all")]
+pub(crate) struct Rotate {
+    /// Targets by name
+    #[arg(value_name = "TARGET", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) targets: Vec<TargetId>,
+    /// Every configured target
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Cancel somebody else's pending rotation and go on
+    #[arg(long)]
+    pub(crate) take_over: bool,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
+}
+
+/// `resume`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Resume {
+    /// Targets by name; every one with an unfinished rotation unless given
+    #[arg(value_name = "TARGET", conflicts_with = "all")]
+    pub(crate) targets: Vec<TargetId>,
+    /// Every target with an unfinished rotation, as without names
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
+}
+
+/// How much happens at the same time.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Pace {
+    /// Targets worked on at the same time
+    #[arg(long, value_name = "N", default_value_t = AT_ONCE, value_parser = at_least_one)]
+    pub(crate) at_once: usize,
+}
+
+/// `status`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    /// Targets by name, configured or not; all unless given
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<TargetId>,
+    /// How many of the latest rotations to show
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: u32,
+}
+
+/// `emulate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Emulate {
+    /// Control port, on this machine; 0 is any free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Write DIR/cutover.toml with credentials and secrets for these vendors
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) write_config: Option<PathBuf>,
+    /// Replace what an earlier run has written to DIR
+    #[arg(long, requires = "write_config")]
+    pub(crate) force: bool,
+    /// Targets at each vendor; one of each kind unless given
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) targets: usize,
+    /// Seed of everything that looks random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// A fault, as in stytch.m2m.start#1=lose_answer; may be repeated
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub(crate) faults: Vec<String>,
+    /// A behaviour, as in stytch.start_while_pending=replace; may be repeated
+    #[arg(long = "behaviour", value_name = "NAME=VALUE")]
+    pub(crate) behaviours: Vec<String>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("it has to be a number from 1 on".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_page_fits_into_80_columns() {
+        let mut command = Args::command();
+        command.build();
+        for page in command.get_subcommands_mut() {
+            for line in page.render_help().to_string().lines() {
+                assert!(line.chars().count() <= 80, "{line}");
+            }
+        }
+        for line in command.render_help().to_string().lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}

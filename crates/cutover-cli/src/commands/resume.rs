@@ -1,0 +1,53 @@
+//! `cutover resume`: unfinished rotations go on.
+
+use std::collections::BTreeSet;
+
+use cutover::TargetId;
+use cutover::engine::Journal as _;
+
+use super::Context;
+use super::rotate::{Work, close, conclude, over};
+use crate::args::Resume;
+use crate::config::{Config, TargetConfig};
+use crate::connect::{self, Vendors};
+use crate::exit::Exit;
+use crate::report::CliError;
+
+pub(super) async fn run(context: &Context, args: &Resume) -> Result<Exit, CliError> {
+    let config = context.config()?;
+    let targets = context.chosen(&config, &args.targets)?;
+    if !config.journal.path.exists() {
+        return Ok(nothing(context));
+    }
+    let journal = connect::journal(&config.journal, &context.printer).await?;
+    let unfinished = journal.unfinished(None).await?;
+    let open: BTreeSet<_> = unfinished.iter().map(|recorded| recorded.target.id().clone()).collect();
+    orphans(context, &config, &open);
+    // Only vendors that are needed are reached, so a missing credential of another one is no obstacle.
+    let targets: Vec<&TargetConfig> = targets.into_iter().filter(|target| open.contains(target.target.id())).collect();
+    if targets.is_empty() {
+        close(&journal).await;
+        return Ok(nothing(context));
+    }
+    let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
+    let told = over(context, &jobs, journal.clone(), Work::Resume, args.pace.at_once).await;
+    close(&journal).await;
+    Ok(conclude(context, "resume", told))
+}
+
+/// Unfinished rotations of targets that are not configured any more: somebody has to know.
+fn orphans(context: &Context, config: &Config, open: &BTreeSet<TargetId>) {
+    for id in open.iter().filter(|id| !config.targets.iter().any(|target| target.target.id() == *id)) {
+        context.printer.warn(format_args!(
+            "{id} has an unfinished rotation and is not in {} any more; put it back to resume it",
+            config.file.display()
+        ));
+    }
+}
+
+fn nothing(context: &Context) -> Exit {
+    if !context.printer.is_json() {
+        context.printer.step("Nothing to resume: no rotation is unfinished.");
+    }
+    conclude(context, "resume", Vec::new())
+}

@@ -1,0 +1,134 @@
+//! `cutover rotate`, and what `resume` shares with it: running an engine over many targets and telling what came of it.
+
+use std::sync::Arc;
+
+use cutover::SystemClock;
+use cutover::engine::{Engine, Job, Journal, Options};
+use futures_util::{StreamExt as _, stream};
+use serde::Serialize;
+
+use super::{Context, column};
+use crate::args::Rotate;
+use crate::connect::{self, Vendors};
+use crate::exit::{Exit, Part};
+use crate::interrupt;
+use crate::print::{Paint, Printer, padded};
+use crate::progress::Progress;
+use crate::report::{About, CliError, Report};
+
+/// The longest outcome: `nothing changed`.
+const OUTCOME_WIDTH: usize = 15;
+
+#[derive(Debug, Serialize)]
+struct Document {
+    command: &'static str,
+    exit_code: u8,
+    targets: Vec<Report>,
+}
+
+/// What is done to each target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// A new rotation.
+    Rotate {
+        /// Whether somebody else's pending rotation is cancelled.
+        take_over: bool,
+    },
+    /// An unfinished one, where there is one.
+    Resume,
+}
+
+pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliError> {
+    let config = context.config()?;
+    let targets = context.chosen(&config, &args.targets)?;
+    let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
+    let journal = connect::journal(&config.journal, &context.printer).await?;
+    let reports =
+        over(context, &jobs, journal.clone(), Work::Rotate { take_over: args.take_over }, args.pace.at_once).await;
+    close(&journal).await;
+    Ok(conclude(context, "rotate", reports))
+}
+
+/// Does the work on every job's target, and says what came of each as soon as it is known.
+pub(super) async fn over(
+    context: &Context,
+    jobs: &[Job],
+    journal: Arc<dyn Journal>,
+    work: Work,
+    at_once: usize,
+) -> Vec<(Report, Part)> {
+    let printer = &context.printer;
+    let progress = Arc::new(Progress::new(printer, jobs.len()));
+    let take_over = work == Work::Rotate { take_over: true };
+    let engine = Engine::new(journal, Arc::new(SystemClock))
+        .with_options(Options { take_over, ..Options::default() })
+        .with_observer(progress.clone());
+    interrupt::watch(engine.stop_flag(), printer.clone(), format!("{} resume", context.program()));
+    let width = column(jobs.iter().map(|job| job.target().id().as_str()));
+    let one = |(nth, job): (usize, &Job)| {
+        let (engine, progress) = (&engine, &progress);
+        let about = About { job: job.clone(), program: context.program() };
+        async move {
+            let result = match work {
+                Work::Rotate { .. } => Some(engine.rotate(&about.job).await),
+                Work::Resume => engine.resume(&about.job).await.transpose(),
+            };
+            progress.through(about.job.target().id());
+            let result = result?;
+            let (report, part) = (Report::of(&about, &result), Part::of(&result));
+            show(printer, &report, part, width);
+            Some((nth, report, part))
+        }
+    };
+    // As they come, so that one that has to wait keeps no other from beginning.
+    let told = stream::iter(jobs.iter().enumerate()).map(one).buffer_unordered(at_once);
+    let mut told: Vec<_> = told.filter_map(|told| async { told }).collect().await;
+    told.sort_by_key(|(nth, ..)| *nth);
+    told.into_iter().map(|(_, report, part)| (report, part)).collect()
+}
+
+fn show(printer: &Printer, report: &Report, part: Part, width: usize) {
+    if printer.is_quiet() && part == Part::Done {
+        return;
+    }
+    let paint = match part {
+        Part::Done => Paint::Good,
+        Part::Failed => Paint::Bad,
+        Part::Person => Paint::Odd,
+    };
+    let outcome = printer.paint(paint, report.words());
+    let line = format!("{}  {}  {}", padded(report.target(), width), padded(&outcome, OUTCOME_WIDTH), report.remark());
+    printer.line(line.trim_end());
+    if part != Part::Done {
+        report.explanation().for_each(|sentence| printer.prose(2, sentence));
+        report.next().iter().for_each(|next| printer.next(next));
+    }
+}
+
+/// Gives the JSON document, or how many of several came out how, and the exit code.
+pub(super) fn conclude(context: &Context, command: &'static str, told: Vec<(Report, Part)>) -> Exit {
+    let exit: Exit = told.iter().map(|(_, part)| *part).collect();
+    let printer = &context.printer;
+    if printer.is_json() {
+        let targets = told.into_iter().map(|(report, _)| report).collect();
+        printer.document(&Document { command, exit_code: exit.code(), targets });
+    } else if told.len() > 1 {
+        let count = |wanted| told.iter().filter(|(_, part)| *part == wanted).count();
+        let parts = [
+            (count(Part::Done), "rotated"),
+            (count(Part::Failed), "not rotated"),
+            (count(Part::Person), "need a person"),
+        ];
+        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+        printer.step(parts.join(", "));
+    }
+    exit
+}
+
+/// Gives the journal's leases back. Where that fails they end by themselves.
+pub(super) async fn close(journal: &cutover::stores::SqliteJournal) {
+    if let Err(error) = journal.close().await {
+        tracing::warn!(error = crate::report::chain(&error), "the journal was not closed in good order");
+    }
+}

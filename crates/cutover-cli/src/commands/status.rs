@@ -1,0 +1,231 @@
+//! `cutover status`: what the journal alone knows.
+
+use std::collections::BTreeSet;
+
+use cutover::engine::{Event, Hold, Journal, Phase, Recorded};
+use cutover::{Clock as _, SystemClock, TargetId, Verdict};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{Context, column};
+use crate::args::Status;
+use crate::connect::{self, Vendors};
+use crate::exit::Exit;
+use crate::print::{Paint, padded};
+use crate::report::{CliError, sentence, verdict_words, whereabouts};
+
+#[derive(Debug, Serialize)]
+struct Document {
+    command: &'static str,
+    exit_code: u8,
+    /// Oldest first, unfinished ones included.
+    attempts: Vec<Told>,
+}
+
+/// An attempt, as people and programs read it.
+#[derive(Debug, Serialize)]
+struct Told {
+    target: String,
+    vendor: String,
+    kind: String,
+    attempt: String,
+    /// How far it has come, or how it ended.
+    state: &'static str,
+    unfinished: bool,
+    /// How often the vendor was asked for a secret.
+    asked: u32,
+    began: Timestamp,
+    changed: Timestamp,
+    old_secret: Option<Verdict>,
+    held: Option<Held>,
+    message: Option<String>,
+    next: Option<String>,
+    #[serde(skip)]
+    whereabouts: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Held {
+    reason: String,
+    person_needed: bool,
+}
+
+pub(super) async fn run(context: &Context, args: &Status) -> Result<Exit, CliError> {
+    let config = context.config()?;
+    let recorded = match connect::journal_if_there(&config.journal).await? {
+        Some(journal) => attempts(journal.as_ref(), args).await?,
+        None => Vec::new(),
+    };
+    let mut classes = Vendors::profiles(&config);
+    let mut told = Vec::with_capacity(recorded.len());
+    for recorded in &recorded {
+        // The target may not be configured any more; then only what holds for every class is said.
+        let configured = config.targets.iter().find(|target| target.target == recorded.target);
+        let class = match configured {
+            Some(target) => Some(classes.job(target).await?.rotator().profile().recovery().class()),
+            None => None,
+        };
+        told.push(Told::of(context, recorded, class));
+    }
+    if context.printer.is_json() {
+        context.printer.document(&Document { command: "status", exit_code: Exit::Done.code(), attempts: told });
+    } else if told.is_empty() {
+        context.printer.line(match args.targets.as_slice() {
+            [] => format!("Nothing has been rotated yet: {} has no record.", config.journal.path.display()),
+            names => {
+                format!("There is no record of {}.", names.iter().map(TargetId::as_str).collect::<Vec<_>>().join(", "))
+            }
+        });
+    } else {
+        show(context, &told);
+    }
+    Ok(Exit::Done)
+}
+
+/// The unfinished attempts and the latest ones, each once, oldest first.
+async fn attempts(journal: &dyn Journal, args: &Status) -> Result<Vec<Recorded>, CliError> {
+    let wanted: Vec<Option<&TargetId>> =
+        if args.targets.is_empty() { vec![None] } else { args.targets.iter().map(Some).collect() };
+    let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+    for target in wanted {
+        let (open, latest) = (journal.unfinished(target).await?, journal.history(target, args.limit).await?);
+        found.extend(open.into_iter().chain(latest).filter(|recorded| seen.insert(recorded.attempt.id())));
+    }
+    found.sort_by_key(|recorded| recorded.attempt.id());
+    Ok(found)
+}
+
+impl Told {
+    fn of(context: &Context, recorded: &Recorded, class: Option<&'static str>) -> Self {
+        let target = &recorded.target;
+        let time = |entry: Option<&cutover::engine::Entry>| entry.map(|entry| entry.at).unwrap_or_default();
+        let mut told = Self {
+            target: target.id().to_string(),
+            vendor: target.vendor().to_string(),
+            kind: target.kind().to_string(),
+            attempt: recorded.attempt.id().to_string(),
+            state: "damaged",
+            unfinished: false,
+            asked: recorded.attempt.issue(),
+            began: time(recorded.entries.first()),
+            changed: time(recorded.entries.last()),
+            old_secret: None,
+            held: None,
+            message: None,
+            next: None,
+            whereabouts: None,
+        };
+        let state = match recorded.state() {
+            Ok(state) => state,
+            Err(error) => {
+                told.message = Some(sentence(&error.to_string()));
+                told.next = Some("restore the journal from its backup".to_owned());
+                return told;
+            }
+        };
+        let phase = state.phase();
+        (told.state, told.unfinished, told.old_secret) = (phase.name(), phase.is_open(), state.old());
+        told.message = recorded.entries.last().and_then(|entry| reason(&entry.event));
+        if phase.is_open() {
+            let held = |hold: &Hold| Held { reason: sentence(&hold.sentence), person_needed: hold.person };
+            told.held = state.held().map(held);
+            told.whereabouts = class.map(|class| whereabouts(phase, class));
+            told.next = Some(format!("{} resume {}", context.program(), target.id()));
+        }
+        told
+    }
+
+    /// How far it has come, or how it ended, in the words of the terminal.
+    fn words(&self) -> String {
+        let state = self.state.replace('_', " ");
+        match (&self.held, self.unfinished) {
+            (Some(_), _) => format!("held, {state}"),
+            (None, true) => format!("unfinished, {state}"),
+            (None, false) => state,
+        }
+    }
+}
+
+/// Why an attempt ended as it did, where the journal says so.
+fn reason(event: &Event) -> Option<String> {
+    match event {
+        Event::IssueRefused { reason } | Event::Superseded { reason } => Some(sentence(reason)),
+        _ => None,
+    }
+}
+
+fn show(context: &Context, told: &[Told]) {
+    let (printer, now) = (&context.printer, SystemClock.now());
+    let words: Vec<String> = told.iter().map(Told::words).collect();
+    let width = column(told.iter().map(|told| told.target.as_str()));
+    let state_width = column(words.iter().map(String::as_str));
+    for (told, words) in told.iter().zip(&words) {
+        let paint = match (told.unfinished, told.state) {
+            (true, _) | (_, "superseded" | "damaged") => Paint::Odd,
+            (false, "rotated") => Paint::Good,
+            (false, _) => Paint::Bad,
+        };
+        let state = padded(&printer.paint(paint, words), state_width);
+        let old = match (told.state, told.old_secret) {
+            ("rotated", verdict @ Some(_)) => format!("; old secret {}", verdict_words(verdict)),
+            _ => String::new(),
+        };
+        printer.line(format_args!("{}  {state}  {}{old}", padded(&told.target, width), ago(now, told.changed)));
+        let held = told.held.as_ref().map(|held| held.reason.clone());
+        let person = told.held.as_ref().filter(|held| held.person_needed).map(|_| "A person is needed.".to_owned());
+        // A hold that speaks of the secret says itself where it is.
+        let whereabouts = told.whereabouts.filter(|_| held.as_ref().is_none_or(|held| !held.contains("secret")));
+        let lines = [told.message.clone(), held, whereabouts.map(str::to_owned), person];
+        lines.into_iter().flatten().for_each(|line| printer.prose(2, &line));
+        told.next.iter().for_each(|next| printer.next(next));
+    }
+}
+
+/// How long ago that was, roughly; the day, when it is long past.
+pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
+    let passed = now.duration_since(then);
+    let (minutes, hours) = (passed.as_mins(), passed.as_hours());
+    let count = |number: i64, unit: &str| format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" });
+    match passed {
+        // A clock that went back proves nothing about time passed.
+        passed if passed < SignedDuration::from_secs(60) => "just now".to_owned(),
+        _ if hours < 1 => count(minutes, "minute"),
+        _ if hours < 48 => count(hours, "hour"),
+        _ => then.to_string().chars().take("2026-01-01".len()).collect(),
+    }
+}
+
+/// What is said of a target that has no attempt, or of its latest one: for `list`.
+pub(super) fn state_of(recorded: Option<&Recorded>) -> &'static str {
+    match recorded.map(Recorded::state) {
+        None => "never_rotated",
+        Some(Err(_)) => "damaged",
+        Some(Ok(state)) if state.held().is_some() => "held",
+        Some(Ok(state)) => match state.phase() {
+            Phase::Ended(_) => state.phase().name(),
+            _ => "unfinished",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_past_is_told_roughly() {
+        let now = Timestamp::from_second(1_000_000_000).expect("in range");
+        for (seconds, words) in [
+            (-5, "just now"),
+            (59, "just now"),
+            (60, "1 minute ago"),
+            (3_599, "59 minutes ago"),
+            (3_600, "1 hour ago"),
+            (47 * 3_600, "47 hours ago"),
+            (48 * 3_600, "2001-09-07"),
+        ] {
+            let then = now.checked_sub(SignedDuration::from_secs(seconds)).expect("in range");
+            assert_eq!(ago(now, then), words);
+        }
+    }
+}

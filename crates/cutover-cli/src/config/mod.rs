@@ -1,0 +1,169 @@
+//! The configuration file: read once, checked as a whole, holding references to credentials and never a credential.
+
+mod destinations;
+mod document;
+mod kinds;
+mod problem;
+mod references;
+mod targets;
+pub(crate) mod template;
+mod vendors;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cutover::Target;
+use cutover::http::BaseUrl;
+use cutover::stores::FileDestination;
+use zeroize::Zeroizing;
+
+use document::{Document, Table};
+
+pub(crate) use document::nearest;
+use kinds::VendorType;
+pub(crate) use problem::{ConfigError, Problem};
+pub(crate) use references::{Reference, Source};
+
+/// The name of the configuration file unless one is given.
+pub(crate) const FILE_NAME: &str = "cutover.toml";
+
+/// A configuration that has been checked as far as a file alone can be.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The file, as it was named.
+    pub(crate) file: PathBuf,
+    /// Where the journal is.
+    pub(crate) journal: JournalConfig,
+    /// The vendors by the names the user chose.
+    pub(crate) vendors: BTreeMap<String, VendorConfig>,
+    /// The targets in the order of the file.
+    pub(crate) targets: Vec<TargetConfig>,
+}
+
+/// The journal and the key that its sealed answers are opened with.
+#[derive(Clone, Debug)]
+pub(crate) struct JournalConfig {
+    /// The database.
+    pub(crate) path: PathBuf,
+    /// The key file; made on first use.
+    pub(crate) key: PathBuf,
+}
+
+/// One vendor, as it is reached with one credential.
+#[derive(Debug)]
+pub(crate) struct VendorConfig {
+    /// Where it stands in the file.
+    pub(crate) line: usize,
+    /// What differs from vendor to vendor.
+    pub(crate) settings: VendorSettings,
+    /// How long an unanswered request may still arrive.
+    pub(crate) late_arrival: Option<Duration>,
+    /// How long a change of secret may take until it shows everywhere at the vendor.
+    pub(crate) propagation: Option<Duration>,
+}
+
+/// What differs from vendor to vendor.
+#[derive(Debug)]
+pub(crate) enum VendorSettings {
+    /// Stytch.
+    Stytch { base_url: Option<BaseUrl>, project_id: String, secret: Reference },
+    /// Hopae Connect.
+    Hopae { host: HopaeHost, api_key: Reference },
+    /// Zitadel.
+    Zitadel { base_url: BaseUrl, org_id: Option<String>, caller: ZitadelCaller },
+}
+
+/// Where Hopae is reached.
+#[derive(Debug)]
+pub(crate) enum HopaeHost {
+    /// The sandbox.
+    Sandbox,
+    /// Production.
+    Production,
+    /// Somewhere else: an emulator, a gateway.
+    At(BaseUrl),
+}
+
+/// Who calls Zitadel.
+#[derive(Debug)]
+pub(crate) enum ZitadelCaller {
+    /// The holder of a token.
+    Token(Reference),
+    /// A machine user with a secret.
+    ClientCredentials { client_id: String, client_secret: Reference },
+    /// A machine user with a key file.
+    KeyFile(Reference),
+}
+
+/// One target and where its secret goes.
+#[derive(Debug)]
+pub(crate) struct TargetConfig {
+    /// The target.
+    pub(crate) target: Target,
+    /// The name of its vendor in this file.
+    pub(crate) vendor: String,
+    /// Where applications read its secret.
+    pub(crate) destinations: Vec<DestinationConfig>,
+}
+
+/// One place where applications read a secret.
+#[derive(Debug)]
+pub(crate) struct DestinationConfig {
+    /// How it is named to people: as it was written down, as in `secrets/billing.json#client_secret`.
+    pub(crate) name: String,
+    /// The destination itself.
+    pub(crate) destination: FileDestination,
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or with everything that is wrong in it.
+    pub(crate) fn load(file: &Path) -> Result<Self, ConfigError> {
+        // Should somebody have put a secret into it after all, this copy of it is wiped.
+        let text = Zeroizing::new(fs::read_to_string(file).map_err(|error| ConfigError::unreadable(file, &error))?);
+        Self::parse(file, &text)
+    }
+
+    fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let wrong = |problems| ConfigError::new(file, problems);
+        let tree = Document::parse(text).map_err(|problem| wrong(vec![problem]))?;
+        let document = Document::new(text);
+        let root = document.root(&tree);
+        root.only("the file", &["journal", "vendors", "targets"]);
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let journal = journal(&root, folder);
+        let vendors = vendors::read(&root, folder);
+        let targets = targets::read(&root, folder, &vendors, &journal, file);
+        let problems = document.into_problems();
+        if !problems.is_empty() {
+            return Err(wrong(problems));
+        }
+        // A vendor that could not be read has left a problem behind, so here every one is there.
+        let vendors = vendors.into_iter().filter_map(|(name, found)| Some((name, found.config?))).collect();
+        Ok(Self { file: file.to_owned(), journal, vendors, targets })
+    }
+}
+
+fn journal(root: &Table<'_>, folder: &Path) -> JournalConfig {
+    let mut journal = JournalConfig { path: folder.join("cutover.db"), key: folder.join("cutover.key") };
+    let Some(table) = root.table("journal") else { return journal };
+    table.only("[journal]", &["path", "key"]);
+    if let Some(path) = table.text("path") {
+        journal.path = folder.join(path.value);
+        journal.key = journal.path.with_file_name("cutover.key");
+    }
+    if let Some(key) = table.table("key") {
+        key.only("the journal's key", &["file"]);
+        if let Some(file) = key.needed_text("file", "key = { file = \"cutover.key\" }; it is made on first use") {
+            journal.key = folder.join(file.value);
+        }
+    }
+    journal
+}
+
+#[cfg(test)]
+mod tests;

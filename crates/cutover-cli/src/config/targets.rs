@@ -1,0 +1,106 @@
+//! `[[targets]]`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cutover::{ClientId, Kind, Target, TargetId};
+
+use super::destinations::{self, Taken};
+use super::document::{Found, Table, nearest};
+use super::kinds::KindRule;
+use super::vendors::FoundVendor;
+use super::{JournalConfig, TargetConfig, VendorType};
+
+/// What every target may have; the rest depends on its kind.
+const COMMON: [&str; 5] = ["name", "vendor", "kind", "client_id", "destinations"];
+
+pub(super) fn read(
+    root: &Table<'_>,
+    folder: &Path,
+    vendors: &BTreeMap<String, FoundVendor>,
+    journal: &JournalConfig,
+    config: &Path,
+) -> Vec<TargetConfig> {
+    let mut taken = Taken::new(journal, config);
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    let tables = root.tables("targets").into_iter();
+    tables.filter_map(|table| target(&table, folder, vendors, &mut names, &mut taken)).collect()
+}
+
+fn target(
+    table: &Table<'_>,
+    folder: &Path,
+    vendors: &BTreeMap<String, FoundVendor>,
+    names: &mut BTreeMap<String, usize>,
+    taken: &mut Taken,
+) -> Option<TargetConfig> {
+    let id = name(table, names);
+    let vendor = table.needed_text("vendor", "the name of one of the [vendors.NAME]");
+    let found = vendor.as_ref().and_then(|vendor| known_vendor(table, vendor, vendors));
+    let rule = found.and_then(|vendor| kind(table, vendor));
+    if let (Some(vendor), Some(rule)) = (found, rule) {
+        let mut known = COMMON.to_vec();
+        known.extend(rule.needed.iter().map(|(key, _)| *key));
+        known.extend(rule.optional);
+        table.only(&format!("a {} {} target", vendor.name(), rule.kind), &known);
+    }
+    let client_id = table.needed_text("client_id", "the client's id at the vendor").and_then(|found| {
+        ClientId::new(found.value).map_err(|error| table.wrong(&found, error.to_string(), None)).ok()
+    });
+    let scope = rule.map(|rule| scope(table, rule));
+    let destinations = destinations::read(table, folder, taken);
+    let kind = Kind::from_static(rule?.kind);
+    let mut target = Target::new(id?, found?.vendor(), kind, client_id?);
+    for (name, value) in scope?? {
+        target = target.with_scope(name, value);
+    }
+    Some(TargetConfig { target, vendor: vendor?.value.to_owned(), destinations })
+}
+
+fn name(table: &Table<'_>, names: &mut BTreeMap<String, usize>) -> Option<TargetId> {
+    let found = table.needed_text("name", "your name for this target, as in \"billing-m2m\"")?;
+    if let Some(line) = names.insert(found.value.to_owned(), found.line) {
+        let hint = Some("every target needs a name of its own".to_owned());
+        table.wrong(&found, format!("the target in line {line} is called {:?} too", found.value), hint);
+        return None;
+    }
+    TargetId::new(found.value).map_err(|error| table.wrong(&found, error.to_string(), None)).ok()
+}
+
+/// The type of the vendor that a target names, noting a name that no vendor has.
+fn known_vendor(table: &Table<'_>, named: &Found<&str>, vendors: &BTreeMap<String, FoundVendor>) -> Option<VendorType> {
+    if let Some(found) = vendors.get(named.value) {
+        return found.vendor;
+    }
+    let hint = match nearest(named.value, vendors.keys().map(String::as_str)) {
+        Some(meant) => format!("did you mean {meant:?}?"),
+        None if vendors.is_empty() => "there is no [vendors.NAME] at all".to_owned(),
+        None => format!("there are {}", vendors.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
+    };
+    table.wrong(named, format!("there is no vendor {:?} in this file", named.value), Some(hint));
+    None
+}
+
+fn kind(table: &Table<'_>, vendor: VendorType) -> Option<&'static KindRule> {
+    let kinds: Vec<_> = vendor.kinds().iter().map(|rule| rule.kind).collect();
+    let found = table.needed_text("kind", &format!("what it is at {}: {}", vendor.name(), kinds.join(", ")))?;
+    let rule = vendor.kinds().iter().find(|rule| rule.kind == found.value);
+    if rule.is_none() {
+        let meant = nearest(found.value, kinds.iter().copied());
+        let meant = meant.map(|kind| format!("did you mean {kind:?}? ")).unwrap_or_default();
+        let hint = format!("{meant}there are {}", kinds.join(", "));
+        table.wrong(&found, format!("{} has no kind {:?}", vendor.name(), found.value), Some(hint));
+    }
+    rule
+}
+
+/// The scope that the kind asks for; `None` when something is missing.
+fn scope(table: &Table<'_>, rule: &KindRule) -> Option<Vec<(String, String)>> {
+    let optional = rule.optional.iter().filter(|key| table.has(key)).map(|key| (*key, ""));
+    let wanted = rule.needed.iter().copied().chain(optional);
+    // Every entry is looked at before the first that is missing ends it, so that all of them are named.
+    let entries: Vec<_> = wanted
+        .map(|(key, what)| table.needed_text(key, what).map(|found| (key.to_owned(), found.value.to_owned())))
+        .collect();
+    entries.into_iter().collect()
+}

@@ -1,0 +1,46 @@
+//! From the command line to the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tokio::runtime::Runtime;
+
+use crate::args::Args;
+use crate::commands::{self, Context};
+use crate::exit::Exit;
+use crate::logs;
+use crate::print::Printer;
+use crate::report::{CliError, chain};
+
+/// Reads the command line, does what it says, and gives the exit code.
+pub(crate) fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version come this way too. A reader that is gone needs neither.
+            let _nobody_reads = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let printer = Printer::new(&args.global);
+    let name = commands::name(&args.command);
+    let done = logs::start(&args.global, &printer).and_then(|()| {
+        let runtime = Runtime::new().map_err(CliError::system("the program cannot start its threads"))?;
+        let context = Context::new(&args.global, printer.clone());
+        let done = runtime.block_on(commands::run(&context, args.command));
+        // A credential command or a name look-up that still hangs is nobody's business any more.
+        runtime.shutdown_background();
+        done
+    });
+    done.unwrap_or_else(|error| failed(&printer, name, &error)).into()
+}
+
+fn failed(printer: &Printer, command: &str, error: &CliError) -> Exit {
+    if printer.is_json() {
+        printer.document(&error.document(command));
+    } else {
+        let hint = error.hint().map(|hint| format!("\n  {hint}")).unwrap_or_default();
+        printer.error(format_args!("{}{hint}", chain(error)));
+    }
+    error.exit()
+}
