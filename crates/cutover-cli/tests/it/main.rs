@@ -1,0 +1,12 @@
+//! The real binary, run as a person or a program would run it.
+
+mod completions;
+mod configuration;
+mod credentials;
+mod demo;
+mod emulate;
+mod exits;
+mod leaks;
+mod looks;
+mod support;
+mod unfinished;
