@@ -15,6 +15,13 @@ pub struct HopaeSeed {
     pub other_workspace: OtherWorkspace,
 }
 
+impl HopaeSeed {
+    /// The first app.
+    pub fn app(&self) -> Option<&HopaeTarget> {
+        self.targets.first()
+    }
+}
+
 /// One app with its first secret.
 #[derive(Clone, Debug, Serialize)]
 pub struct HopaeTarget {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::addresses::Addresses;
 use super::body::{AnswerBody, CutOff};
 use super::vendor::whole;
 use crate::answer;
@@ -31,16 +32,16 @@ const PATHS: &[(&str, &str)] = &[
 ];
 
 /// Serves the control until dropped.
-pub(super) async fn serve(emulator: Emulator, shown: Value, listener: TcpListener) {
+pub(super) async fn serve(emulator: Emulator, addresses: Addresses, listener: TcpListener) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Some(_ended) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let (emulator, shown) = (emulator.clone(), shown.clone());
+                    let (emulator, addresses) = (emulator.clone(), addresses.clone());
                     connections.spawn(async move {
-                        let service = service_fn(|request| respond(&emulator, &shown, request));
+                        let service = service_fn(|request| respond(&emulator, &addresses, request));
                         let io = TokioIo::new(stream);
                         let _ended = http1::Builder::new().serve_connection(io, service).await;
                     });
@@ -53,19 +54,19 @@ pub(super) async fn serve(emulator: Emulator, shown: Value, listener: TcpListene
 
 async fn respond(
     emulator: &Emulator,
-    shown: &Value,
+    addresses: &Addresses,
     request: hyper::Request<Incoming>,
 ) -> Result<hyper::Response<AnswerBody>, CutOff> {
     let response = match whole(request).await {
-        Some(request) => control(emulator, shown, &request),
+        Some(request) => control(emulator, addresses, &request),
         None => answer::empty(413),
     };
     Ok(response.map(AnswerBody::whole))
 }
 
-fn control(emulator: &Emulator, shown: &Value, request: &Request) -> Response {
+fn control(emulator: &Emulator, addresses: &Addresses, request: &Request) -> Response {
     let path = request.uri().path();
-    match done(emulator, shown, request.method(), path, request) {
+    match done(emulator, addresses, request.method(), path, request) {
         Ok(Some(body)) => answer::json(200, &body),
         Ok(None) => {
             let known = PATHS.iter().any(|(route, _)| route.ends_with(&format!(" {path}")));
@@ -78,14 +79,14 @@ fn control(emulator: &Emulator, shown: &Value, request: &Request) -> Response {
 
 fn done(
     emulator: &Emulator,
-    shown: &Value,
+    addresses: &Addresses,
     method: &Method,
     path: &str,
     request: &Request,
 ) -> Result<Option<Value>, String> {
     let is_post = *method == Method::POST;
     Ok(Some(match path {
-        "/" if *method == Method::GET => all(emulator, shown),
+        "/" if *method == Method::GET => all(emulator, addresses),
         "/log" if *method == Method::GET => json!({ "log": emulator.log() }),
         "/clock" if is_post => {
             let wanted = fields(request)?.get("advance_s").and_then(Value::as_f64);
@@ -120,12 +121,12 @@ fn done(
     }))
 }
 
-fn all(emulator: &Emulator, shown: &Value) -> Value {
+fn all(emulator: &Emulator, addresses: &Addresses) -> Value {
     let operations: Map<String, Value> =
         Vendor::ALL.into_iter().map(|vendor| (vendor.to_string(), json!(emulator.operations(vendor)))).collect();
     let kinds: Map<String, Value> =
         faults::KINDS.iter().map(|(form, what)| ((*form).to_owned(), (*what).into())).collect();
-    let mut all = shown.clone();
+    let mut all = addresses.describe(emulator);
     all["calls"] = calls();
     all["now"] = json!(emulator.now());
     all["operations"] = operations.into();

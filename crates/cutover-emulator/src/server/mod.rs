@@ -14,18 +14,23 @@
 //! Faults are real on the wire. A call that breaks off ends in a reset of its connection, a cut body in half a body
 //! whose length was announced whole.
 
+mod addresses;
 mod body;
 mod control;
 mod line;
+mod local;
 mod vendor;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+pub use self::local::{LocalVendors, Served};
+
+use self::addresses::Addresses;
 use crate::vendor::Vendor;
 use crate::world::Emulator;
 
@@ -71,14 +76,19 @@ pub enum ServerError {
         /// Why not.
         source: io::Error,
     },
+    /// There is no thread to serve them from.
+    #[error("the emulators cannot have a thread of their own")]
+    Thread {
+        /// Why not.
+        source: io::Error,
+    },
 }
 
 /// The emulators, served. Dropping it closes every port and every connection.
 #[derive(Debug)]
 pub struct Server {
     emulator: Emulator,
-    control: SocketAddr,
-    vendors: Vec<(Vendor, SocketAddr)>,
+    addresses: Addresses,
     tasks: JoinSet<()>,
 }
 
@@ -89,15 +99,15 @@ impl Server {
     /// When the address is no loopback address, or cannot be listened on.
     pub async fn start(emulator: Emulator, listen: Listen) -> Result<Self, ServerError> {
         let (listener, control) = bind(listen.control).await?;
-        let mut server = Self { emulator, control, vendors: Vec::new(), tasks: JoinSet::new() };
+        let mut addresses = Addresses { control, vendors: Vec::new() };
+        let mut tasks = JoinSet::new();
         for vendor in Vendor::ALL {
             let (listener, address) = bind(SocketAddr::new(control.ip(), 0)).await?;
-            server.vendors.push((vendor, address));
-            server.tasks.spawn(vendor::serve(server.emulator.clone(), vendor, listener, address));
+            addresses.vendors.push((vendor, address));
+            tasks.spawn(vendor::serve(emulator.clone(), vendor, listener, address));
         }
-        let shown = server.describe();
-        server.tasks.spawn(control::serve(server.emulator.clone(), shown, listener));
-        Ok(server)
+        tasks.spawn(control::serve(emulator.clone(), addresses.clone(), listener));
+        Ok(Self { emulator, addresses, tasks })
     }
 
     /// The emulator behind the sockets.
@@ -107,26 +117,17 @@ impl Server {
 
     /// The URL of the control, with a slash at its end.
     pub fn control_url(&self) -> String {
-        format!("http://{}/", self.control)
+        self.addresses.control_url()
     }
 
     /// The vendor's base URL, without a slash at its end: what its client takes as `base_url`.
     pub fn base_url(&self, vendor: Vendor) -> String {
-        let address = self.vendors.iter().find(|(of, _)| *of == vendor).map(|(_, at)| *at);
-        // Every vendor has its listener from the start on.
-        let address = address.unwrap_or(self.control);
-        format!("http://{address}{}", base_path(vendor))
+        self.addresses.base_url(vendor)
     }
 
     /// Everything a caller has to know: base URLs, seeded credentials, the control URL.
     pub fn describe(&self) -> Value {
-        let mut vendors = serde_json::to_value(self.emulator.seeds()).unwrap_or_default();
-        for vendor in Vendor::ALL {
-            if let Some(Value::Object(seed)) = vendors.get_mut(vendor.name()) {
-                seed.insert("base_url".to_owned(), self.base_url(vendor).into());
-            }
-        }
-        json!({ "control_url": self.control_url(), "vendors": vendors })
+        self.addresses.describe(&self.emulator)
     }
 
     /// Closes every port and every connection and waits until they are closed.
@@ -137,13 +138,6 @@ impl Server {
     /// Serves until the process ends.
     pub async fn wait(mut self) {
         while self.tasks.join_next().await.is_some() {}
-    }
-}
-
-const fn base_path(vendor: Vendor) -> &'static str {
-    match vendor {
-        Vendor::Hopae => "/connect",
-        Vendor::Stytch | Vendor::Zitadel => "",
     }
 }
 

@@ -52,6 +52,18 @@ pub struct StytchSeed {
     pub targets: Vec<StytchTarget>,
 }
 
+impl StytchSeed {
+    /// The first M2M client.
+    pub fn m2m(&self) -> Option<&StytchTarget> {
+        self.targets.iter().find(|target| target.kind == StytchKind::M2m)
+    }
+
+    /// The first confidential Connected App.
+    pub fn connected_app(&self) -> Option<&StytchTarget> {
+        self.targets.iter().find(|target| target.kind == StytchKind::ConnectedApp)
+    }
+}
+
 /// A seeded client.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct StytchTarget {

@@ -35,6 +35,32 @@ pub struct ZitadelSeed {
     pub others: Others,
 }
 
+impl ZitadelSeed {
+    /// The first API app.
+    pub fn api(&self) -> Option<&AppTarget> {
+        self.targets.iter().find_map(|target| match target {
+            ZitadelTarget::Api(app) => Some(app),
+            ZitadelTarget::Oidc(_) | ZitadelTarget::MachineUser(_) => None,
+        })
+    }
+
+    /// The first OIDC app.
+    pub fn oidc(&self) -> Option<&AppTarget> {
+        self.targets.iter().find_map(|target| match target {
+            ZitadelTarget::Oidc(app) => Some(app),
+            ZitadelTarget::Api(_) | ZitadelTarget::MachineUser(_) => None,
+        })
+    }
+
+    /// The first machine user.
+    pub fn machine_user(&self) -> Option<&MachineUserTarget> {
+        self.targets.iter().find_map(|target| match target {
+            ZitadelTarget::MachineUser(user) => Some(user),
+            ZitadelTarget::Api(_) | ZitadelTarget::Oidc(_) => None,
+        })
+    }
+}
+
 /// One credential with its first secret.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -1,6 +1,5 @@
 //! The calls that issue a secret and those that present one, for every vendor and every dialect it has.
 
-use cutover_emulator::zitadel::ZitadelTarget;
 use cutover_emulator::{Emulator, Exchange, Request, Vendor};
 
 use crate::support::{basic, body, request, status};
@@ -115,11 +114,7 @@ fn hopae_providers(emulator: &Emulator) -> Request {
 }
 
 fn zitadel_app(emulator: &Emulator) -> cutover_emulator::zitadel::AppTarget {
-    let apps = emulator.seeds().zitadel.targets.into_iter().find_map(|target| match target {
-        ZitadelTarget::Api(app) => Some(app),
-        ZitadelTarget::Oidc(_) | ZitadelTarget::MachineUser(_) => None,
-    });
-    apps.expect("an API app")
+    emulator.seeds().zitadel.api().expect("one of each kind").clone()
 }
 
 fn zitadel_call(emulator: &Emulator, path: &str, sent: &str) -> Request {

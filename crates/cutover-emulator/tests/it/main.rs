@@ -9,6 +9,7 @@ mod faults_of_every_vendor;
 mod faults_on_the_wire;
 mod hopae;
 mod leaks;
+mod local;
 mod server;
 mod stytch_clients;
 mod stytch_oauth;

@@ -9,7 +9,7 @@ mod services;
 mod switches;
 
 use base64::Engine as _;
-use cutover_emulator::zitadel::{AppTarget, MachineUserTarget, Zitadel, ZitadelSeed, ZitadelTarget};
+use cutover_emulator::zitadel::{AppTarget, MachineUserTarget, Zitadel, ZitadelSeed};
 use cutover_emulator::{Model, Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -49,24 +49,15 @@ impl Instance {
     }
 
     fn api(&self) -> AppTarget {
-        match &self.seed.targets[0] {
-            ZitadelTarget::Api(app) => app.clone(),
-            other => panic!("an API app is first, not {other:?}"),
-        }
+        self.seed.api().expect("one of each kind").clone()
     }
 
     fn oidc(&self) -> AppTarget {
-        match &self.seed.targets[1] {
-            ZitadelTarget::Oidc(app) => app.clone(),
-            other => panic!("an OIDC app is second, not {other:?}"),
-        }
+        self.seed.oidc().expect("one of each kind").clone()
     }
 
     fn machine(&self) -> MachineUserTarget {
-        match &self.seed.targets[2] {
-            ZitadelTarget::MachineUser(user) => user.clone(),
-            other => panic!("a machine user is third, not {other:?}"),
-        }
+        self.seed.machine_user().expect("one of each kind").clone()
     }
 
     fn token(&self) -> String {

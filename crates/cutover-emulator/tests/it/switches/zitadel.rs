@@ -1,6 +1,6 @@
 //! What shows Zitadel's switches.
 
-use cutover_emulator::zitadel::{AppTarget, ZitadelTarget};
+use cutover_emulator::zitadel::AppTarget;
 use serde_json::json;
 
 use super::Script;
@@ -12,11 +12,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 
 pub(super) fn play(script: &mut Script) {
     let seed = script.emulator.seeds().zitadel;
-    let app = seed.targets.iter().find_map(|target| match target {
-        ZitadelTarget::Api(app) => Some(app.clone()),
-        ZitadelTarget::Oidc(_) | ZitadelTarget::MachineUser(_) => None,
-    });
-    let app = app.expect("an API app");
+    let app = seed.api().expect("one of each kind").clone();
     let token = format!("Bearer {}", seed.token.expose());
     let owner = [HOST, JSON, ("authorization", token.as_str())];
     let v1 = format!("/management/v1/projects/{}/apps/{}", app.project_id, app.app_id);
