@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::{Attempt, AttemptId, Reply, TargetId};
+use crate::{Attempt, AttemptId, Call, NotSent, Reply, RotateError, Target, TargetId};
 
 /// Where one reply is kept: target, attempt and which request of the attempt it answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -90,6 +90,20 @@ impl Kept {
     pub async fn recall(keeper: &dyn ReplyKeeper, attempt: &Attempt) -> Result<Option<Self>, KeepError> {
         let slot = ReplySlot::of(attempt);
         Ok(keeper.recall(&slot).await?.map(|reply| Self { slot, reply }))
+    }
+
+    /// Whether this is a reply about `target`.
+    ///
+    /// What an adapter asks before it reads a reply or takes it for a proof; `operation` is its method's name.
+    ///
+    /// # Errors
+    /// [`NotSent`] that names the target whose reply it is.
+    pub fn check(&self, operation: &'static str, target: &Target) -> Result<(), RotateError> {
+        if self.slot.target() == target.id() {
+            return Ok(());
+        }
+        let call = Call::new(target.vendor().clone(), operation).on(target.id());
+        Err(NotSent::misuse(call, format!("the kept reply belongs to {}", self.slot.target())).into())
     }
 
     /// Where it is kept.
@@ -229,5 +243,18 @@ mod tests {
         assert_eq!(again.reply(), kept.reply());
         let other = attempt.asking_again(jiff::Timestamp::UNIX_EPOCH);
         assert!(Kept::recall(&keeper, &other).await.expect("readable").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_kept_reply_is_about_its_own_target_only() {
+        let kept = Kept::keep(&MemoryKeeper::default(), &attempt(), reply()).await.expect("memory keeps");
+        let target = |id: &str| {
+            let id = TargetId::new(id).expect("valid");
+            let kind = crate::Kind::from_static("key");
+            Target::new(id, crate::Vendor::from_static("acme"), kind, "c-1".parse().expect("valid"))
+        };
+        assert!(kept.check("read", &target("t")).is_ok());
+        let error = kept.check("read", &target("other")).expect_err("another target's");
+        assert_eq!(error.to_string(), "acme read for other was not sent: the kept reply belongs to t");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{Kind, Vendor};
+use crate::{Call, Kind, NotSent, RotateError, Target, Vendor};
 
 /// How long a request that was sent and never answered is taken to be possibly on its way still, unless a profile says
 /// otherwise: longer than the usual timeouts of proxies in between.
@@ -125,6 +125,26 @@ impl RotationProfile {
         self
     }
 
+    /// Whether `target` is one that this profile speaks of: of its vendor and its kind.
+    ///
+    /// What an adapter asks first in every method; `operation` is the method's name.
+    ///
+    /// # Errors
+    /// [`NotSent`] that names vendor and kind of both.
+    pub fn check(&self, operation: &'static str, target: &Target) -> Result<(), RotateError> {
+        if *target.vendor() == self.vendor && *target.kind() == self.kind {
+            return Ok(());
+        }
+        let reason = format!(
+            "the target is of kind {} at {}, and this rotator handles kind {} at {}",
+            target.kind(),
+            target.vendor(),
+            self.kind,
+            self.vendor
+        );
+        Err(NotSent::misuse(Call::new(self.vendor.clone(), operation).on(target.id()), reason).into())
+    }
+
     /// The vendor.
     pub fn vendor(&self) -> &Vendor {
         &self.vendor
@@ -159,5 +179,28 @@ impl RotationProfile {
     /// How long a request that was sent and never answered may still arrive.
     pub fn straggler(&self) -> Duration {
         self.straggler
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClientId, Effect, TargetId};
+
+    #[test]
+    fn only_a_target_of_its_vendor_and_kind_passes() {
+        let (acme, key) = (Vendor::from_static("acme"), Kind::from_static("key"));
+        let profile = RotationProfile::restart(acme.clone(), key.clone());
+        let target = |vendor: &Vendor, kind: &Kind| {
+            let client_id = ClientId::new("c-1").expect("valid");
+            Target::new(TargetId::new("t-1").expect("valid"), vendor.clone(), kind.clone(), client_id)
+        };
+        assert!(profile.check("issue", &target(&acme, &key)).is_ok());
+        for other in [target(&Vendor::from_static("other"), &key), target(&acme, &Kind::from_static("other"))] {
+            let error = profile.check("issue", &other).expect_err("somebody else's");
+            assert_eq!((error.effect(), error.is_transient()), (Effect::NotApplied, false));
+            assert!(error.to_string().starts_with("acme issue for t-1 was not sent"), "{error}");
+            assert!(error.to_string().contains("other"), "{error}");
+        }
     }
 }
