@@ -65,6 +65,14 @@ impl BaseUrl {
         Ok(base)
     }
 
+    /// A base URL that stands in the program itself, such as a vendor's own host.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub fn from_static(text: &'static str) -> Self {
+        Self::parse(text).expect("a base URL in the program is one")
+    }
+
     /// The host, as spans name it; an IPv6 address stands in brackets.
     pub fn host(&self) -> &str {
         &self.host

@@ -191,8 +191,8 @@ impl fmt::Debug for Pipeline {
     }
 }
 
-/// A pipeline being put together.
-#[derive(Debug)]
+/// A pipeline being put together. A vendor's configuration holds one, and hands its settings on to it.
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct PipelineBuilder {
     vendor: Vendor,
@@ -207,6 +207,12 @@ pub struct PipelineBuilder {
 }
 
 impl PipelineBuilder {
+    /// Another address in place of the first one: a gateway, or an emulator.
+    pub fn base_url(mut self, base_url: BaseUrl) -> Self {
+        self.base_url = base_url;
+        self
+    }
+
     /// What carries the requests; by default a [`ReqwestTransport`] of its own.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
