@@ -14,9 +14,9 @@ use crate::config::{
     Config, ConfigError, HopaeHost, JournalConfig, Reference, TargetConfig, VendorConfig, VendorSettings, ZitadelCaller,
 };
 use crate::credential;
+use crate::error::{CliError, chain};
 use crate::paced::Paced;
 use crate::print::Printer;
-use crate::report::{CliError, chain};
 
 /// A vendor's client, with its credential.
 #[derive(Clone, Debug)]

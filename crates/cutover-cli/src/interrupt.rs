@@ -3,6 +3,8 @@
 use std::process;
 
 use cutover::engine::StopFlag;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::print::Printer;
 
@@ -11,8 +13,8 @@ const INTERRUPTED: i32 = 130;
 
 /// Asks `stop` at the first signal and ends the program at the second.
 pub(crate) fn watch(stop: StopFlag, printer: Printer, go_on: String) {
+    let mut signals = Signals::new();
     tokio::spawn(async move {
-        let mut signals = Signals::new();
         signals.next().await;
         stop.stop();
         printer.stopping(format_args!(
@@ -29,7 +31,7 @@ pub(crate) fn watch(stop: StopFlag, printer: Printer, go_on: String) {
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]
-    terminate: Option<tokio::signal::unix::Signal>,
+    asked: Option<(Signal, Signal)>,
 }
 
 impl Signals {
@@ -37,22 +39,29 @@ impl Signals {
     pub(crate) fn new() -> Self {
         Self {
             #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
+            asked: signal(SignalKind::interrupt()).ok().zip(signal(SignalKind::terminate()).ok()),
         }
     }
 
     /// Waits for the next one.
+    #[cfg(unix)]
     pub(crate) async fn next(&mut self) {
-        #[cfg(unix)]
-        if let Some(terminate) = &mut self.terminate {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+        match &mut self.asked {
+            Some((interrupt, terminate)) => {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
             }
-            return;
+            // The system ends the program by itself.
+            None => std::future::pending().await,
         }
+    }
+
+    /// Waits for the next one.
+    #[cfg(not(unix))]
+    pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
-            // Without signals nobody can ask.
             std::future::pending::<()>().await;
         }
     }

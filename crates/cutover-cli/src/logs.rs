@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::args::Global;
+use crate::error::CliError;
 use crate::print::Printer;
-use crate::report::CliError;
 
 /// The environment variable with filters, as RUST_LOG elsewhere.
 const VARIABLE: &str = "CUTOVER_LOG";

@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod connect;
 mod credential;
+mod error;
 mod exit;
 mod interrupt;
 mod logs;

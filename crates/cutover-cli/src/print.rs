@@ -101,6 +101,16 @@ impl Printer {
         }
     }
 
+    /// Prose behind a label: its further lines are indented by the width of that.
+    pub(crate) fn labelled_prose(&self, label: &str, text: &str) {
+        let indent = label.chars().count();
+        let lines = wrapped(text, self.width.map(|width| width.saturating_sub(indent)));
+        for (nth, line) in lines.iter().enumerate() {
+            let margin = if nth == 0 { label.to_owned() } else { " ".repeat(indent) };
+            self.line(format_args!("{margin}{line}"));
+        }
+    }
+
     /// What to do next. Never broken, so that a command in it can be copied.
     pub(crate) fn next(&self, next: &str) {
         self.line(format_args!("  Next: {next}"));

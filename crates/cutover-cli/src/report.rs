@@ -1,125 +1,10 @@
-//! Failures and outcomes in the words that people and programs read.
-
-use std::error::Error;
-use std::io;
+//! What came of a rotation, in the words that people and programs read.
 
 use cutover::engine::{Ending, EngineError, Failure, Job, JournalError, Outcome, Phase};
 use cutover::{Effect, Refusal, Verdict};
 use serde::Serialize;
 
-use crate::config::{ConfigError, Problem};
-use crate::credential::CredentialError;
-use crate::exit::Exit;
-
-/// Why a command could not be carried out at all.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CliError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A credential is not where the configuration says.
-    #[error(transparent)]
-    Credential(#[from] CredentialError),
-    /// What was asked for cannot be done so.
-    #[error("{problem}")]
-    Usage {
-        /// What is wrong.
-        problem: String,
-        /// What to do instead.
-        hint: String,
-    },
-    /// The journal cannot be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The machine did not do its part.
-    #[error("{what}")]
-    System {
-        /// What could not be done.
-        what: String,
-        /// Why not.
-        #[source]
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The demonstration did not go as it has to.
-    #[error("the demonstration failed: {0}")]
-    Demo(String),
-}
-
-impl CliError {
-    /// Something that cannot be done so, and what to do instead.
-    pub(crate) fn usage(problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Usage { problem: problem.into(), hint: hint.into() }
-    }
-
-    /// For `map_err`: what could not be done.
-    pub(crate) fn system<E: Into<Box<dyn Error + Send + Sync>>>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
-        let what = what.into();
-        move |source| Self::System { what, source: source.into() }
-    }
-
-    /// For `map_err` over files.
-    pub(crate) fn file(doing: &str, path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
-        Self::system(format!("{} cannot be {doing}", path.display()))
-    }
-
-    /// How the program ends because of it.
-    pub(crate) fn exit(&self) -> Exit {
-        match self {
-            Self::Config(_) | Self::Credential(_) | Self::Usage { .. } => Exit::Usage,
-            Self::Journal(_) | Self::System { .. } | Self::Demo(_) => Exit::Failed,
-        }
-    }
-
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Usage { hint, .. } if !hint.is_empty() => Some(hint),
-            _ => None,
-        }
-    }
-
-    /// It as a JSON document.
-    pub(crate) fn document<'e>(&'e self, command: &'e str) -> ErrorDocument<'e> {
-        let (file, problems) = match self {
-            Self::Config(error) => (Some(error.file().display().to_string()), error.problems()),
-            _ => (None, [].as_slice()),
-        };
-        let message = chain(self);
-        let hint = self.hint();
-        ErrorDocument { command, exit_code: self.exit().code(), error: ErrorPart { message, hint, file, problems } }
-    }
-}
-
-/// What a command that could not be carried out says with `--json`.
-#[derive(Debug, Serialize)]
-pub(crate) struct ErrorDocument<'e> {
-    command: &'e str,
-    exit_code: u8,
-    error: ErrorPart<'e>,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorPart<'e> {
-    message: String,
-    hint: Option<&'e str>,
-    file: Option<String>,
-    problems: &'e [Problem],
-}
-
-/// An error and what caused it, in one line. Parts that repeat the one before are left out.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let part = cause.to_string();
-        if !text.ends_with(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        source = cause.source();
-    }
-    text
-}
+use crate::error::chain;
 
 /// The one word or two for what a vendor says of a secret.
 pub(crate) fn verdict_words(verdict: Option<Verdict>) -> &'static str {
@@ -225,10 +110,6 @@ impl Report {
             }
             Ending::Held { phase, hold } => {
                 report.stands_at(about, *phase);
-                if hold.sentence.contains("secret") {
-                    // It says itself where the secrets are.
-                    report.secret = None;
-                }
                 report.person_needed = hold.person;
                 report.message = Some(sentence(&hold.sentence));
                 report.next = Some(format!("{program} resume {name}"));
@@ -311,7 +192,10 @@ impl Report {
 
     /// What happened, and where the secret is: a sentence or two each.
     pub(crate) fn explanation(&self) -> impl Iterator<Item = &str> {
-        [&self.message, &self.secret].into_iter().flatten().map(String::as_str)
+        // A hold that speaks of the secret says itself where it is.
+        let says_it = self.outcome == "held" && self.message.as_ref().is_some_and(|message| message.contains("secret"));
+        let secret = self.secret.as_ref().filter(|_| !says_it);
+        self.message.iter().chain(secret).map(String::as_str)
     }
 
     /// What to do next.
@@ -327,8 +211,12 @@ pub(crate) fn whereabouts(phase: Phase, class: &str) -> &'static str {
             "The vendor may have made a new secret that nobody has seen; the old one is in use and works."
         }
         (Phase::Issuing, _) => "The vendor may have made a new secret that nobody has seen; then the old one is dead.",
-        (Phase::Kept, "restart") => "The new secret is sealed in the journal; readers have the old one, which works.",
-        (Phase::Kept, _) => "The new secret is sealed in the journal; readers still have the old one, which is dead.",
+        (Phase::Kept, "restart") => {
+            "The vendor's answer is sealed in the journal; readers have the old secret, which works."
+        }
+        (Phase::Kept, _) => {
+            "The vendor's answer is sealed in the journal; readers still have the old secret, which is dead."
+        }
         (Phase::Staged | Phase::Verified, "restart") => {
             "The new secret is in the journal and pending in the destinations; readers have the old one, which works."
         }

@@ -7,10 +7,10 @@ use tokio::runtime::Runtime;
 
 use crate::args::Args;
 use crate::commands::{self, Context};
+use crate::error::{CliError, chain};
 use crate::exit::Exit;
 use crate::logs;
 use crate::print::Printer;
-use crate::report::{CliError, chain};
 
 /// Reads the command line, does what it says, and gives the exit code.
 pub(crate) fn main() -> ExitCode {

@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::{Context, column};
 use crate::connect::{self, Vendors};
+use crate::error::{CliError, chain};
 use crate::exit::{Exit, Part};
 use crate::print::{Paint, padded};
-use crate::report::{CliError, chain, sentence, verdict_words};
+use crate::report::{sentence, verdict_words};
 
 /// How many targets are looked at at the same time.
 const AT_ONCE: usize = 8;

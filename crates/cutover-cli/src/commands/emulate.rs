@@ -7,10 +7,10 @@ use cutover_emulator::server::{Listen, Server, ServerError};
 use super::emulated::{self, Emulated};
 use super::{Context, called, for_shell};
 use crate::args::Emulate;
+use crate::error::{CliError, chain};
 use crate::exit::Exit;
 use crate::interrupt::Signals;
 use crate::print::{Paint, padded};
-use crate::report::{CliError, chain};
 
 pub(super) async fn run(context: &Context, args: &Emulate) -> Result<Exit, CliError> {
     // From here on, so that a supervisor that ends it at once ends it in good order.

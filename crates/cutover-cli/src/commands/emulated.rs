@@ -1,4 +1,6 @@
 //! Emulated vendors as a configuration: what `emulate --write-config` writes and `demo` works with.
+//!
+//! The secrets here are the emulators' own and guard nothing; they are written the plain way.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +15,7 @@ use cutover_emulator::{SeededSecret, Seeds, Vendor};
 use serde_json::json;
 
 use crate::config::FILE_NAME;
-use crate::report::CliError;
+use crate::error::CliError;
 
 /// How every configuration that is written here begins; another one is never replaced.
 const MARK: &str = "# Written by `cutover emulate`.";

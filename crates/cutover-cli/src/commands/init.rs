@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{Context, for_shell};
 use crate::config::template;
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::report::CliError;
 
 #[derive(Debug, Serialize)]
 struct Document {

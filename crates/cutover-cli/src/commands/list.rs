@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::status::{ago, state_of};
 use super::{Context, column};
 use crate::connect::{self, Vendors};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print::{Paint, padded};
-use crate::report::CliError;
 
 #[derive(Debug, Serialize)]
 struct Document {

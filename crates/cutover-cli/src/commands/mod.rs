@@ -18,9 +18,9 @@ use cutover::TargetId;
 
 use crate::args::{Command, Global};
 use crate::config::{self, Config, TargetConfig, nearest};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print::Printer;
-use crate::report::CliError;
 
 /// What every command works with.
 #[derive(Debug)]

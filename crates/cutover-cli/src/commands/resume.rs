@@ -10,8 +10,8 @@ use super::rotate::{Work, close, conclude, over};
 use crate::args::Resume;
 use crate::config::{Config, TargetConfig};
 use crate::connect::{self, Vendors};
+use crate::error::CliError;
 use crate::exit::Exit;
-use crate::report::CliError;
 
 pub(super) async fn run(context: &Context, args: &Resume) -> Result<Exit, CliError> {
     let config = context.config()?;

@@ -10,11 +10,12 @@ use serde::Serialize;
 use super::{Context, column};
 use crate::args::Rotate;
 use crate::connect::{self, Vendors};
+use crate::error::CliError;
 use crate::exit::{Exit, Part};
 use crate::interrupt;
 use crate::print::{Paint, Printer, padded};
 use crate::progress::Progress;
-use crate::report::{About, CliError, Report};
+use crate::report::{About, Report};
 
 /// The longest outcome: `nothing changed`.
 const OUTCOME_WIDTH: usize = 15;
@@ -129,6 +130,6 @@ pub(super) fn conclude(context: &Context, command: &'static str, told: Vec<(Repo
 /// Gives the journal's leases back. Where that fails they end by themselves.
 pub(super) async fn close(journal: &cutover::stores::SqliteJournal) {
     if let Err(error) = journal.close().await {
-        tracing::warn!(error = crate::report::chain(&error), "the journal was not closed in good order");
+        tracing::warn!(error = crate::error::chain(&error), "the journal was not closed in good order");
     }
 }

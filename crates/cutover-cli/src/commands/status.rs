@@ -10,9 +10,10 @@ use serde::Serialize;
 use super::{Context, column};
 use crate::args::Status;
 use crate::connect::{self, Vendors};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print::{Paint, padded};
-use crate::report::{CliError, sentence, verdict_words, whereabouts};
+use crate::report::{sentence, verdict_words, whereabouts};
 
 #[derive(Debug, Serialize)]
 struct Document {

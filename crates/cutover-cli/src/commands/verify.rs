@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::{Context, column};
 use crate::config::TargetConfig;
 use crate::connect::Vendors;
+use crate::error::{CliError, chain};
 use crate::exit::{Exit, Part};
 use crate::print::{Paint, padded};
-use crate::report::{CliError, chain, sentence};
+use crate::report::sentence;
 
 /// How many targets are looked at at the same time.
 const AT_ONCE: usize = 8;

@@ -4,6 +4,7 @@ mod completions;
 mod configuration;
 mod credentials;
 mod demo;
+mod documents;
 mod emulate;
 mod exits;
 mod leaks;

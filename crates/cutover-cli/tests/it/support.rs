@@ -95,6 +95,11 @@ impl Vendors {
         self.folder.path()
     }
 
+    /// The line by which the emulators describe themselves.
+    pub(crate) fn described(&self) -> &Value {
+        &self.described
+    }
+
     /// The binary with these vendors' configuration.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         cutover(self.folder(), arguments)

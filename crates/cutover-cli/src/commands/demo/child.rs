@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
-use crate::report::CliError;
+use crate::error::CliError;
 
 /// How long any part of the play may take. It takes a few seconds; on a machine this busy it is not worth watching.
 const PATIENCE: Duration = Duration::from_secs(120);

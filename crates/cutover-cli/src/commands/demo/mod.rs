@@ -18,9 +18,9 @@ use self::knock::Knocker;
 use self::story::Story;
 use super::Context;
 use super::emulated::{self, Emulated, KEY};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupt::Signals;
-use crate::report::CliError;
 
 /// The targets, in the order in which they are rotated, and what is done to them.
 const CAST: [Part; 5] = [
@@ -112,7 +112,7 @@ async fn play(context: &Context) -> Result<Exit, CliError> {
     while done < CAST.len() {
         let until = CAST.iter().skip(done).position(|part| part.killed.is_some()).map(|at| done + at);
         let running = stage.rotate(done)?;
-        story.rotates(&running, done == 0, &CAST[done..]);
+        story.rotates(&running);
         let Some(at) = until else { break };
         kills.push(stage.kill(&story, running, done, at).await?);
         done = at + 1;
@@ -158,11 +158,12 @@ impl Stage {
 
     /// Starts the rotation of the targets from `first` on.
     fn rotate(&self, first: usize) -> Result<Running, CliError> {
-        let mut arguments = vec!["rotate", "--at-once", "1"];
-        if first == 0 {
-            arguments.push("--all");
+        let mut arguments = vec!["rotate"];
+        match first {
+            0 => arguments.push("--all"),
+            _ => arguments.extend(CAST.iter().skip(first).map(|part| part.target)),
         }
-        arguments.extend(CAST.iter().skip(first).filter(|_| first > 0).map(|part| part.target));
+        arguments.extend(["--at-once", "1"]);
         self.program.start(&arguments)
     }
 

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use cutover_emulator::Vendor;
 use cutover_emulator::server::Server;
 
+use super::Shown;
 use super::child::Running;
-use super::{Part, Shown};
 use crate::print::{Paint, Printer, padded};
 
 /// Tells what happens, one numbered line for each event.
@@ -37,12 +37,8 @@ impl<'p> Story<'p> {
         }
     }
 
-    pub(super) fn rotates(&self, running: &Running, first: bool, parts: &[Part]) {
-        let command = if first { running.command() } else { "cutover rotate, for what had not begun:" };
-        self.step(&format!("Process {} runs {command}", running.pid()));
-        if !first {
-            self.detail(&parts.iter().map(|part| part.target).collect::<Vec<_>>().join(", "));
-        }
+    pub(super) fn rotates(&self, running: &Running) {
+        self.step(&format!("Process {} runs `{}`", running.pid(), running.command()));
     }
 
     pub(super) fn finished(&self, target: &str, outcome: &str) {
@@ -53,28 +49,26 @@ impl<'p> Story<'p> {
 
     pub(super) fn killed(&self, target: &str, pid: u32, state: &str) {
         let killed = self.printer.paint(Paint::Bad, "SIGKILL");
-        self.detail(&format!(
-            "{}  the vendor has made a new secret and answers",
-            padded(target, "stytch-connected-app".len())
-        ));
-        self.step(&format!("{killed} to process {pid}. It never saw the answer."));
+        let name = padded(target, "stytch-connected-app".len());
+        self.detail(&format!("{name}  the new secret is made, the answer is on its way"));
+        self.step(&format!("{killed} to process {pid}, which never saw that answer."));
         self.detail(&format!("The journal knows: {target} is unfinished, {state}."));
     }
 
     pub(super) fn meanwhile(&self, vendor: Vendor, old_works: bool) {
         self.detail(&if old_works {
-            format!("Asked from outside, {vendor} accepts the old secret still.")
+            format!("Asked from outside, {vendor} still accepts the old secret.")
         } else {
-            format!("Asked from outside, {vendor} refuses the old secret by now.")
+            format!("Asked from outside, {vendor} refuses the old secret already.")
         });
     }
 
     pub(super) fn resumes(&self, running: &Running, class: &str) {
-        self.step(&format!("Process {} runs {}", running.pid(), running.command()));
+        self.step(&format!("Process {} runs `{}`", running.pid(), running.command()));
         self.detail(match class {
-            "restart" => "restart: it cancels what is pending, unseen, and asks for another secret",
-            "replay" => "replay: it repeats the request under its journalled key; same secret again",
-            _ => "supersede: a witness shows that the request arrived; it asks for another one",
+            "restart" => "restart: it cancels the secret nobody saw and asks for another one",
+            "replay" => "replay: the same request under the same key gives the same secret",
+            _ => "supersede: a witness shows that one was made; it asks for another one",
         });
     }
 
@@ -100,7 +94,8 @@ impl<'p> Story<'p> {
         }
         self.printer.line("");
         if ok {
-            self.printer.line("All five are rotated, nothing was lost, and nothing is left behind. Next: cutover init");
+            self.printer.line("All five are rotated, nothing was lost, and nothing is left behind.");
+            self.printer.line("Next: `cutover init` for targets of your own, `cutover emulate` for more of these.");
         } else {
             self.printer.line(self.printer.paint(Paint::Bad, "This is not how it has to be: see above."));
         }
@@ -109,7 +104,7 @@ impl<'p> Story<'p> {
     fn step(&self, text: &str) {
         let number = self.number.get() + 1;
         self.number.set(number);
-        self.printer.line(format_args!("{number:>2}  {text}"));
+        self.printer.labelled_prose(&format!("{number:>2}  "), text);
     }
 
     fn detail(&self, text: &str) {
