@@ -4,18 +4,22 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use cutover_core::{Attempt, Kept, Style, Verdict};
+use cutover_core::{Attempt, ChangeMarker, ClientSecret, Kept, Style, Verdict};
 
 use crate::outcome::chain;
-use crate::runner::now;
+use crate::scrub::scrub;
 use crate::{Before, Ending, Engine, EngineError, Event, Hold, Job, Lease, Outcome, Phase, Recorded, State};
 
 mod asking;
 mod delivering;
+mod going_back;
 mod retiring;
 
-/// How often one run looks again at an unsettled request or an uncertain completion before it holds.
+/// How many turns one run takes for each request it may make before it holds: several times what the longest way needs,
+/// so that only a vendor whose answers go on contradicting each other uses them up.
 const ROUNDS_MAX: u32 = 8;
+/// The longest single sleep: how soon a wait notices that it was asked to stop.
+const STEP: Duration = Duration::from_secs(1);
 
 pub(crate) struct AttemptRun<'a> {
     engine: &'a Engine,
@@ -23,14 +27,30 @@ pub(crate) struct AttemptRun<'a> {
     lease: &'a Lease,
     attempt: Attempt,
     state: State,
-    kept: Option<Kept>,
-    /// The intent is recorded and the vendor has not been asked by this process.
-    unsent: bool,
     resumed: bool,
-    rounds: u32,
+    kept: Option<Kept>,
+    /// Whether the vendor marked the answer as a repeated one.
+    replayed: bool,
+    /// The vendor's mark in the answer.
+    marker: Option<ChangeMarker>,
+    /// The intent is recorded, and the request has not had an effect: it can be sent without looking first.
+    unsent: bool,
+    /// How often this run asked for a secret.
     asked: u32,
+    /// How long this run has waited for the latest request to arrive. Counted here because a clock can jump back.
+    waited_out: Duration,
+    /// How long this run has waited for an uncertain completion to show.
+    looked_again: bool,
+    /// Whether the latest request was seen to have arrived.
+    arrived: bool,
+    /// How many unanswered requests were seen to have arrived and were cancelled.
+    accounted: usize,
+    rounds: u32,
     renewed: Timestamp,
+    /// How long this run has slept since the lease was renewed.
+    slept: Duration,
     new: Option<Verdict>,
+    old: Option<Verdict>,
 }
 
 /// Whether the run goes on, or why it does not.
@@ -40,20 +60,21 @@ enum Turn {
 }
 
 impl<'a> AttemptRun<'a> {
-    /// Records the intent. The vendor is asked when the run is driven.
+    /// Records the intent. The vendor is asked when the run is driven. `leased` is when the lease was taken.
     pub(crate) async fn begin(
         engine: &'a Engine,
         job: &'a Job,
         lease: &'a Lease,
+        leased: Timestamp,
         before: Before,
     ) -> Result<AttemptRun<'a>, EngineError> {
-        let sent = now(engine);
+        let sent = engine.clock.now();
         let attempt = Attempt::new(job.target().id().clone(), sent);
         let intent = Event::IssueStarted { issue: attempt.issue(), repeats: false, before, sent };
         engine.journal.append(lease, job.target(), &attempt, &intent, sent).await?;
         let state = State::of([&intent])
             .map_err(|source| EngineError::Damaged { target: job.target().id().clone(), source })?;
-        Ok(Self::at(engine, job, lease, attempt, state, false))
+        Ok(Self::at(engine, job, lease, leased, attempt, state, false))
     }
 
     /// Takes up an attempt that the journal holds.
@@ -61,43 +82,67 @@ impl<'a> AttemptRun<'a> {
         engine: &'a Engine,
         job: &'a Job,
         lease: &'a Lease,
+        leased: Timestamp,
         recorded: Recorded,
     ) -> Result<AttemptRun<'a>, EngineError> {
         let state =
             recorded.state().map_err(|source| EngineError::Damaged { target: job.target().id().clone(), source })?;
-        Ok(Self::at(engine, job, lease, recorded.attempt, state, true))
+        Ok(Self::at(engine, job, lease, leased, recorded.attempt, state, true))
     }
 
     fn at(
         engine: &'a Engine,
         job: &'a Job,
         lease: &'a Lease,
+        leased: Timestamp,
         attempt: Attempt,
         state: State,
         resumed: bool,
     ) -> AttemptRun<'a> {
-        let (renewed, kept, new) = (now(engine), None, None);
-        let (unsent, rounds, asked) = (!resumed, 0, 0);
-        Self { engine, job, lease, attempt, state, kept, unsent, resumed, rounds, asked, renewed, new }
+        let old = state.old();
+        AttemptRun {
+            engine,
+            job,
+            lease,
+            attempt,
+            state,
+            resumed,
+            kept: None,
+            replayed: false,
+            marker: None,
+            unsent: !resumed,
+            asked: 0,
+            waited_out: Duration::ZERO,
+            looked_again: false,
+            arrived: false,
+            accounted: 0,
+            rounds: 0,
+            renewed: leased,
+            slept: Duration::ZERO,
+            new: None,
+            old,
+        }
     }
 
     /// Goes on until the attempt ends, is held, or was asked to stop.
     pub(crate) async fn drive(mut self) -> Result<Outcome, EngineError> {
+        // A request that was begun in this run is sent even so: its intent is recorded, and only settling it would tell
+        // that nothing was sent.
+        let mut first = !self.resumed;
         loop {
             let phase = self.state.phase();
-            if self.engine.stop.is_set() && !self.unsent {
+            if self.stopping() && !first {
                 return Ok(self.outcome(Ending::Stopped { phase }));
             }
+            first = false;
             let turn = match phase {
                 Phase::Issuing if self.unsent => self.send().await?,
                 Phase::Issuing => self.settle(false).await?,
                 Phase::Kept => self.stage().await?,
                 Phase::Staged => self.verify().await?,
                 Phase::Verified => self.promote().await?,
-                Phase::Promoted => match self.job.rotator().profile().style() {
-                    Style::TwoPhase => self.complete().await?,
-                    _ => self.confirm().await?,
-                },
+                Phase::Promoted if self.two_phase() => self.complete().await?,
+                Phase::Promoted => self.confirm().await?,
                 Phase::Completed => self.finish().await?,
                 // The way to an end hands out its ending itself, and the journal gives out no ended attempt to resume.
                 Phase::Ended(_) => Turn::Over(Ending::Stopped { phase }),
@@ -115,10 +160,22 @@ impl<'a> AttemptRun<'a> {
             attempt: Some(self.attempt.id()),
             ending,
             new: self.new,
-            old: self.state.old(),
+            old: self.old,
             issues: self.attempt.issue(),
             resumed: self.resumed,
         }
+    }
+
+    fn two_phase(&self) -> bool {
+        self.job.rotator().profile().style() == Style::TwoPhase
+    }
+
+    fn stopping(&self) -> bool {
+        self.engine.stop.is_set()
+    }
+
+    fn rounds_are_over(&self) -> bool {
+        self.rounds >= ROUNDS_MAX.saturating_mul(self.engine.options.issues_max)
     }
 
     fn doing(&self, what: &str) {
@@ -129,22 +186,11 @@ impl<'a> AttemptRun<'a> {
 
     /// Records an event, and moves.
     async fn record(&mut self, event: Event) -> Result<(), EngineError> {
-        let at = now(self.engine);
         let next = self.next(&event)?;
-        let lived = Duration::try_from(at.duration_since(self.renewed)).unwrap_or_default();
-        if self.engine.options.lease_ttl / 3 < lived {
-            self.still_ours().await?;
-        }
+        self.keep_lease().await?;
+        let at = self.engine.clock.now();
         self.engine.journal.append(self.lease, self.job.target(), &self.attempt, &event, at).await?;
         self.state = next;
-        Ok(())
-    }
-
-    /// Shows that the lease is still ours before a call that cannot be taken back, and keeps it.
-    async fn still_ours(&mut self) -> Result<(), EngineError> {
-        let at = now(self.engine);
-        self.engine.journal.renew(self.lease, at, self.engine.options.lease_ttl).await?;
-        self.renewed = at;
         Ok(())
     }
 
@@ -153,22 +199,64 @@ impl<'a> AttemptRun<'a> {
         self.state.clone().after(event).map_err(|source| EngineError::Damaged { target, source })
     }
 
+    /// Renews the lease when a third of it is over.
+    async fn keep_lease(&mut self) -> Result<(), EngineError> {
+        let lived = Duration::try_from(self.engine.clock.now().duration_since(self.renewed)).unwrap_or_default();
+        if self.engine.options.lease_ttl / 3 < lived.max(self.slept) {
+            self.still_ours().await?;
+        }
+        Ok(())
+    }
+
+    /// Shows that the lease is still ours before a call that cannot be taken back, and keeps it.
+    async fn still_ours(&mut self) -> Result<(), EngineError> {
+        let at = self.engine.clock.now();
+        self.engine.journal.renew(self.lease, at, self.engine.options.lease_ttl).await?;
+        (self.renewed, self.slept) = (at, Duration::ZERO);
+        Ok(())
+    }
+
+    /// Waits, keeping the lease; gives back early when asked to stop.
+    async fn wait(&mut self, mut left: Duration) -> Result<(), EngineError> {
+        while !left.is_zero() && !self.stopping() {
+            let step = left.min(STEP);
+            self.engine.clock.sleep(step).await;
+            left -= step;
+            self.slept += step;
+            self.keep_lease().await?;
+        }
+        Ok(())
+    }
+
     async fn hold(&mut self, person: bool, sentence: impl Into<String>) -> Result<Turn, EngineError> {
-        let hold = Hold { sentence: sentence.into(), person };
+        let secret = self.secret_if_read();
+        let hold = Hold { sentence: scrub(&sentence.into(), secret.as_ref(), None), person };
         let phase = self.state.phase();
         self.record(Event::Held(hold.clone())).await?;
         Ok(Turn::Over(Ending::Held { phase, hold }))
     }
 
-    async fn superseded(&mut self, reason: String) -> Result<Turn, EngineError> {
+    async fn superseded(&mut self, reason: &str) -> Result<Turn, EngineError> {
         // Readers must not be given, nor left with, a secret that is not the vendor's: a pending one is dropped, and
         // where ours was promoted already the one from before is no better, so the current one is left as it is.
         if matches!(self.state.phase(), Phase::Kept | Phase::Staged | Phase::Verified)
-            && let Err(error) = self.roll_back_destinations().await
+            && let Some(error) = self.roll_back_destinations().await?
         {
-            return self.hold(false, format!("{reason}; {}", chain(&error))).await;
+            let sentence = format!("{reason}; {}; mend the destination, then resume", self.say(&error));
+            return self.hold(false, sentence).await;
         }
-        self.record(Event::Superseded { reason: reason.clone() }).await?;
-        Ok(Turn::Over(Ending::Superseded(reason)))
+        self.record(Event::Superseded { reason: reason.to_owned() }).await?;
+        Ok(Turn::Over(Ending::Superseded(reason.to_owned())))
+    }
+
+    /// An error and what caused it, fit to be recorded.
+    fn say(&self, error: &dyn std::error::Error) -> String {
+        scrub(&chain(error), self.secret_if_read().as_ref(), self.kept.as_ref().map(Kept::reply))
+    }
+
+    /// The new secret, where its answer is at hand and can be read.
+    fn secret_if_read(&self) -> Option<ClientSecret> {
+        let kept = self.kept.as_ref()?;
+        self.job.rotator().read(self.job.target(), kept).ok().map(cutover_core::Issued::into_secret)
     }
 }

@@ -47,6 +47,7 @@ impl Share {
             Ok(Ending::Rotated) => self.rotated += 1,
             Ok(Ending::Superseded(_)) => self.person += 1,
             Ok(Ending::Held { hold, .. }) if hold.person => self.person += 1,
+            Err(EngineError::Damaged { .. }) => self.person += 1,
             Ok(_) | Err(_) => self.failed += 1,
         }
     }

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use cutover_core::{SecretRotator, Target};
 
 use crate::Destination;
+use crate::guard::{GuardedDestination, GuardedRotator};
 
 /// One target with the rotator of its vendor and the destinations that read its secret.
+///
+/// A panic in either is an error to whoever calls them through the job: of unknown effect where it was the rotator's.
 #[derive(Clone)]
 pub struct Job {
     target: Target,
@@ -18,13 +21,13 @@ pub struct Job {
 impl Job {
     /// A job without destinations yet.
     pub fn new(target: Target, rotator: Arc<dyn SecretRotator>) -> Self {
-        Self { target, rotator, destinations: Vec::new() }
+        Self { target, rotator: Arc::new(GuardedRotator(rotator)), destinations: Vec::new() }
     }
 
     /// The same job with one more destination.
     #[must_use]
     pub fn to(mut self, destination: Arc<dyn Destination>) -> Self {
-        self.destinations.push(destination);
+        self.destinations.push(Arc::new(GuardedDestination(destination)));
         self
     }
 

@@ -15,7 +15,14 @@ use crate::{Event, OutOfOrder, State};
 /// Every method that changes something returns only once the change would outlive a power cut.
 ///
 /// As a [`ReplyKeeper`] a journal seals each reply, and records [`Event::ReplyKept`] in the same commit as the reply. A
-/// reply is kept whatever has become of the lease: its bytes are worth more than the order of workers.
+/// reply is kept whatever has become of the lease: its bytes are worth more than the order of workers. So one may come
+/// late, from a worker that lost its lease while the vendor was answering:
+///
+/// - a reply to a request that is no longer the attempt's latest is kept and records no event, since the attempt has
+///   moved on;
+/// - a reply of an attempt that was never begun, or has ended, is not kept and the call fails: nothing would ever wipe
+///   it;
+/// - a reply that is kept already changes nothing and records nothing.
 #[async_trait]
 pub trait Journal: ReplyKeeper + fmt::Debug + 'static {
     /// Shows that the journal can be written to, and has room for a rotation.
@@ -109,6 +116,11 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// Whether nothing follows any more.
+    pub fn has_ended(&self) -> bool {
+        self.entries.last().is_some_and(|entry| entry.event.ends())
+    }
+
     /// Where it stands.
     ///
     /// # Errors

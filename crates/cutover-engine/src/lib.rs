@@ -3,11 +3,13 @@
 mod attempt_run;
 mod destination;
 mod fleet;
+mod guard;
 mod job;
 mod journal;
 mod memory;
 mod outcome;
 mod runner;
+mod scrub;
 mod settle;
 mod state;
 

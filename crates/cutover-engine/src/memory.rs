@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use cutover_core::{
-    Attempt, AttemptId, ClientSecret, KeepError, MemoryKeeper, Reply, ReplyKeeper, ReplySlot, Target, TargetId,
+    Attempt, AttemptId, ClientSecret, IdempotencyKey, KeepError, MemoryKeeper, Reply, ReplyKeeper, ReplySlot, Target,
+    TargetId,
 };
 
 use crate::{Destination, DestinationError, Entry, Event, Journal, JournalError, Label, Lease, Recorded, Version};
@@ -55,11 +56,15 @@ impl ReplyKeeper for MemoryJournal {
             Some(_) => return Err(KeepError::new("another reply is kept in its place")),
             None => {}
         }
-        if !self.inner().attempts.contains_key(&slot.attempt()) {
-            return Err(KeepError::new("its attempt was never begun"));
+        match self.inner().attempts.get(&slot.attempt()) {
+            None => return Err(KeepError::new("its attempt was never begun")),
+            Some(recorded) if recorded.has_ended() => return Err(KeepError::new("its attempt has ended")),
+            Some(_) => {}
         }
         self.keeper.keep(slot, reply).await?;
-        if let Some(recorded) = self.inner().attempts.get_mut(&slot.attempt()) {
+        if let Some(recorded) = self.inner().attempts.get_mut(&slot.attempt())
+            && recorded.attempt.issue() == slot.issue()
+        {
             let at = recorded.entries.last().map_or(Timestamp::UNIX_EPOCH, |entry| entry.at);
             recorded.entries.push(Entry { at, event: Event::ReplyKept });
         }
@@ -86,14 +91,14 @@ impl Journal for MemoryJournal {
             Some(held) => held.fence + 1,
             None => 1,
         };
-        inner.leases.insert(target.clone(), Held { fence, until: Some(now + ttl) });
+        inner.leases.insert(target.clone(), Held { fence, until: Some(ends(now, ttl)) });
         Ok(Lease::new(target.clone(), fence))
     }
 
     async fn renew(&self, lease: &Lease, now: Timestamp, ttl: Duration) -> Result<(), JournalError> {
         let mut inner = self.inner();
         inner.check(lease)?;
-        inner.leases.insert(lease.target().clone(), Held { fence: lease.fence(), until: Some(now + ttl) });
+        inner.leases.insert(lease.target().clone(), Held { fence: lease.fence(), until: Some(ends(now, ttl)) });
         Ok(())
     }
 
@@ -124,12 +129,15 @@ impl Journal for MemoryJournal {
         recorded.entries.push(Entry { at, event: event.clone() });
         if event.ends() {
             self.keeper.forget(attempt.id());
+            let (issue, born) = (attempt.issue(), attempt.key_born());
+            recorded.attempt =
+                Attempt::recorded(attempt.id(), target.id().clone(), issue, IdempotencyKey::fresh(), born);
         }
         Ok(())
     }
 
     async fn unfinished(&self, target: Option<&TargetId>) -> Result<Vec<Recorded>, JournalError> {
-        let open = |recorded: &&Recorded| !recorded.entries.last().is_some_and(|entry| entry.event.ends());
+        let open = |recorded: &&Recorded| !recorded.has_ended();
         let of_target = |recorded: &&Recorded| target.is_none_or(|target| recorded.target.id() == target);
         Ok(self.inner().attempts.values().filter(open).filter(of_target).cloned().collect())
     }
@@ -140,6 +148,11 @@ impl Journal for MemoryJournal {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(all.split_off(all.len().saturating_sub(limit)))
     }
+}
+
+/// When a lease of `ttl` from `now` ends.
+fn ends(now: Timestamp, ttl: Duration) -> Timestamp {
+    now.checked_add(ttl).unwrap_or(Timestamp::MAX)
 }
 
 impl fmt::Debug for MemoryJournal {
@@ -212,7 +225,7 @@ impl Destination for MemoryDestination {
                 // A second secret of one attempt replaces the first, which never was in use for long: what a roll back
                 // returns to stays the one from before.
                 let same_attempt = replaced.as_ref().and_then(|(old, _)| *old).map(Version::attempt);
-                if same_attempt != Some(version.attempt()) || slots.previous.is_none() {
+                if same_attempt != Some(version.attempt()) {
                     slots.previous = replaced.map(|(_, secret)| secret);
                 }
                 Ok(())
@@ -236,8 +249,13 @@ impl Destination for MemoryDestination {
         Ok(())
     }
 
-    async fn forget_previous(&self, _: Version) -> Result<(), DestinationError> {
-        self.slots().previous = None;
+    async fn forget_previous(&self, version: Version) -> Result<(), DestinationError> {
+        let mut slots = self.slots();
+        // A worker that lost its lease long ago must not end the way back of a later attempt.
+        let current = slots.current.as_ref().and_then(|(current, _)| *current).map(Version::attempt);
+        if current.is_none() || current == Some(version.attempt()) {
+            slots.previous = None;
+        }
         Ok(())
     }
 }
@@ -245,5 +263,89 @@ impl Destination for MemoryDestination {
 impl fmt::Debug for MemoryDestination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryDestination").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Before;
+    use cutover_core::{ClientId, Kind, Vendor};
+    use zeroize::Zeroizing;
+
+    const FIRST: AttemptId = AttemptId::from_bits(1);
+    const SECOND: AttemptId = AttemptId::from_bits(2);
+
+    fn target() -> Target {
+        let id = TargetId::new("t").expect("valid");
+        let client = ClientId::new("c").expect("valid");
+        Target::new(id, Vendor::from_static("acme"), Kind::from_static("m2m"), client)
+    }
+
+    fn reply(text: &str) -> Reply {
+        Reply::new(200, true, Zeroizing::new(text.as_bytes().to_vec()))
+    }
+
+    async fn begun(journal: &MemoryJournal, lease: &Lease, attempt: &Attempt) {
+        let (issue, sent) = (attempt.issue(), Timestamp::UNIX_EPOCH);
+        let event = Event::IssueStarted { issue, repeats: false, before: Before::default(), sent };
+        journal.append(lease, &target(), attempt, &event, sent).await.expect("the lease is ours");
+    }
+
+    async fn leased(journal: &MemoryJournal) -> Lease {
+        journal.lease(target().id(), Timestamp::UNIX_EPOCH, Duration::from_secs(60)).await.expect("free")
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_comes_after_a_later_request_is_kept_and_moves_nothing() {
+        let journal = MemoryJournal::default();
+        let lease = leased(&journal).await;
+        let first = Attempt::new(target().id().clone(), Timestamp::UNIX_EPOCH);
+        begun(&journal, &lease, &first).await;
+        let second = first.asking_again(Timestamp::UNIX_EPOCH);
+        begun(&journal, &lease, &second).await;
+        journal.keep(&ReplySlot::of(&first), &reply("late")).await.expect("kept");
+        let open = journal.unfinished(None).await.expect("readable").remove(0);
+        assert_eq!(open.state().expect("in order").phase().name(), "issuing");
+        let late = journal.recall(&ReplySlot::of(&first)).await.expect("readable");
+        assert!(late == Some(reply("late")));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_for_an_attempt_that_has_ended() {
+        let journal = MemoryJournal::default();
+        let lease = leased(&journal).await;
+        let attempt = Attempt::new(target().id().clone(), Timestamp::UNIX_EPOCH);
+        begun(&journal, &lease, &attempt).await;
+        let end = Event::IssueRefused { reason: String::new() };
+        journal.append(&lease, &target(), &attempt, &end, Timestamp::UNIX_EPOCH).await.expect("the lease is ours");
+        let slot = ReplySlot::of(&attempt);
+        assert!(journal.keep(&slot, &reply("late")).await.is_err());
+        assert!(journal.recall(&slot).await.expect("readable").is_none());
+        let ended = journal.history(None, 1).await.expect("readable").remove(0);
+        assert_ne!(ended.attempt.key(), attempt.key(), "the key was not wiped");
+    }
+
+    #[tokio::test]
+    async fn a_second_secret_of_one_attempt_never_becomes_what_is_gone_back_to() {
+        let destination = MemoryDestination::new("d", None);
+        for issue in [1, 2] {
+            let version = Version::new(FIRST, issue);
+            destination.stage(version, &ClientSecret::new("new")).await.expect("memory");
+            destination.promote(version).await.expect("staged");
+        }
+        assert!(destination.read(Label::Previous).await.expect("memory").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_stale_worker_does_not_forget_the_previous_secret_of_a_later_attempt() {
+        let destination = MemoryDestination::new("d", Some(ClientSecret::new("old")));
+        let version = Version::new(SECOND, 1);
+        destination.stage(version, &ClientSecret::new("new")).await.expect("memory");
+        destination.promote(version).await.expect("staged");
+        destination.forget_previous(Version::new(FIRST, 1)).await.expect("nothing to do");
+        assert!(destination.read(Label::Previous).await.expect("memory").is_some());
+        destination.forget_previous(version).await.expect("memory");
+        assert!(destination.read(Label::Previous).await.expect("memory").is_none());
     }
 }

@@ -17,7 +17,7 @@ pub struct Outcome {
     pub ending: Ending,
     /// What the vendor says to the new secret at the end; `None` when there is none or it was not asked.
     pub new: Option<Verdict>,
-    /// What the vendor says to the old secret at the end; `None` when it is not known here or was not asked.
+    /// What the vendor says to the old secret at the end; `None` when no destination has it or the vendor was not asked.
     pub old: Option<Verdict>,
     /// How often the vendor was asked for a secret in this attempt.
     pub issues: u32,
@@ -149,6 +149,14 @@ pub enum EngineError {
         /// Which event does not follow.
         #[source]
         source: OutOfOrder,
+    },
+    /// There is no way back to the old secret.
+    #[error("{target} cannot be rolled back: {reason}; only resuming goes on from here")]
+    Irreversible {
+        /// The target.
+        target: TargetId,
+        /// Why.
+        reason: &'static str,
     },
     /// The answer with the new secret could not be kept, however often it was tried.
     #[error("{target}: the vendor issued a secret, and it could not be kept: {reason}")]

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cutover_core::{Clock, Pending, Recovery, RotateError, SecretRotatorExt, Style, TargetId, Verdict, Witness};
+use cutover_core::{Clock, Pending, Refusal, Style, TargetId, Verdict, Witness};
 use jiff::Timestamp;
 
 use crate::attempt_run::AttemptRun;
 use crate::outcome::chain;
-use crate::{Before, Ending, EngineError, Failure, Job, Journal, Label, Lease, Outcome, Phase};
+use crate::{Before, Ending, EngineError, Failure, Job, Journal, Label, Lease, Outcome, Phase, Recorded};
+
+/// How often somebody else's pending rotation is cancelled before one begins of our own: whoever starts another one
+/// each time is at work there, and not left over.
+const TAKE_OVERS_MAX: u32 = 3;
 
 /// What an engine may be told.
 #[derive(Clone, Copy, Debug)]
@@ -71,9 +75,9 @@ impl StopFlag {
 
 /// Runs rotations so that no secret is lost, whatever fails and whenever it dies.
 ///
-/// Dropping a future of the engine is like a crash: what was recorded stays, and [`resume`](Self::resume) goes on. The
-/// one stretch that must not be cut, from the vendor's answer to its durable copy, runs in a task of its own and
-/// survives the drop.
+/// Dropping a future of the engine is like a crash: what was recorded stays, and [`resume`](Self::resume) goes on once
+/// the lease has run out. The one stretch that must not be cut, from the request to the durable copy of its answer, runs
+/// in a task of its own and survives the drop, so the engine needs a Tokio runtime.
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(crate) journal: Arc<dyn Journal>,
@@ -119,8 +123,9 @@ impl Engine {
     /// When the journal fails, another worker has the target, or an earlier rotation of it has not ended. What the
     /// vendor or a destination does is in the [`Outcome`].
     pub async fn rotate(&self, job: &Job) -> Result<Outcome, EngineError> {
-        let lease = self.lease(job).await?;
-        let result = self.rotate_leased(job, &lease).await;
+        let leased = self.clock.now();
+        let lease = self.lease(job, leased).await?;
+        let result = self.rotate_leased(job, &lease, leased).await;
         self.let_go(&lease).await;
         result
     }
@@ -130,19 +135,33 @@ impl Engine {
     /// # Errors
     /// When the journal fails or is damaged, or another worker has the target.
     pub async fn resume(&self, job: &Job) -> Result<Option<Outcome>, EngineError> {
+        self.take_up(job, false).await
+    }
+
+    /// Goes back to the old secret and drops the new one, where an unfinished rotation of the job's target allows it:
+    /// two-phase, and the old secret not yet retired. `None` when there is no unfinished rotation.
+    ///
+    /// # Errors
+    /// [`EngineError::Irreversible`] when there is no way back, and what [`resume`](Self::resume) fails with. Then the
+    /// rotation stands where it stood.
+    pub async fn roll_back(&self, job: &Job) -> Result<Option<Outcome>, EngineError> {
+        self.take_up(job, true).await
+    }
+
+    async fn take_up(&self, job: &Job, back: bool) -> Result<Option<Outcome>, EngineError> {
         let id = job.target().id();
         if self.journal.unfinished(Some(id)).await?.is_empty() {
             return Ok(None);
         }
-        let lease = self.lease(job).await?;
-        let result = self.resume_leased(job, &lease).await;
+        let leased = self.clock.now();
+        let lease = self.lease(job, leased).await?;
+        let result = self.take_up_leased(job, &lease, leased, back).await;
         self.let_go(&lease).await;
         result
     }
 
-    async fn lease(&self, job: &Job) -> Result<Lease, EngineError> {
-        let id = job.target().id();
-        Ok(self.journal.lease(id, self.clock.now(), self.options.lease_ttl).await?)
+    async fn lease(&self, job: &Job, now: Timestamp) -> Result<Lease, EngineError> {
+        Ok(self.journal.lease(job.target().id(), now, self.options.lease_ttl).await?)
     }
 
     /// A lease that cannot be given back ends by itself.
@@ -152,7 +171,7 @@ impl Engine {
         }
     }
 
-    async fn rotate_leased(&self, job: &Job, lease: &Lease) -> Result<Outcome, EngineError> {
+    async fn rotate_leased(&self, job: &Job, lease: &Lease, leased: Timestamp) -> Result<Outcome, EngineError> {
         let id = job.target().id();
         if let Some(open) = self.journal.unfinished(Some(id)).await?.first() {
             let phase = open.state().map_or("damaged", |state| state.phase().name());
@@ -162,75 +181,75 @@ impl Engine {
             return Ok(nothing_begun(job, Failure::Unfit("stopped before it began".to_owned())));
         }
         match self.preflight(job).await {
-            Ok(before) => AttemptRun::begin(self, job, lease, before).await?.drive().await,
+            Ok(_) if self.stop.is_set() => Ok(nothing_begun(job, Failure::Unfit("stopped before it began".to_owned()))),
+            Ok(before) => AttemptRun::begin(self, job, lease, leased, before).await?.drive().await,
             Err(failure) => Ok(nothing_begun(job, failure)),
         }
     }
 
-    async fn resume_leased(&self, job: &Job, lease: &Lease) -> Result<Option<Outcome>, EngineError> {
+    async fn take_up_leased(
+        &self,
+        job: &Job,
+        lease: &Lease,
+        leased: Timestamp,
+        back: bool,
+    ) -> Result<Option<Outcome>, EngineError> {
         // Read again under the lease: another worker may have ended it meanwhile.
         let Some(open) = self.journal.unfinished(Some(job.target().id())).await?.into_iter().next() else {
             return Ok(None);
         };
-        let fits = open.target.vendor() == job.target().vendor()
-            && open.target.kind() == job.target().kind()
-            && open.target.client_id() == job.target().client_id();
-        if !fits {
-            let reason = format!(
-                "the unfinished rotation of {} is of another client ({} {} {}); give the target its old settings back \
-                 until it is resumed",
-                open.target.id(),
-                open.target.vendor(),
-                open.target.kind(),
-                open.target.client_id(),
-            );
-            return Ok(Some(nothing_begun(job, Failure::Unfit(reason))));
+        if let Err(unfit) = fits(job).and_then(|()| fits_recorded(job, &open)) {
+            return Ok(Some(nothing_begun(job, unfit)));
         }
-        AttemptRun::resume(self, job, lease, open)?.drive().await.map(Some)
+        let run = AttemptRun::resume(self, job, lease, leased, open)?;
+        if back { run.go_back().await.map(Some) } else { run.drive().await.map(Some) }
     }
 
     /// Shows that a rotation could be delivered before a vendor hears of one.
     async fn preflight(&self, job: &Job) -> Result<Before, Failure> {
         let target = job.target();
         self.observer.at(target.id(), None, "checking journal, destinations and vendor");
-        let profile = job.rotator().profile();
-        if profile.vendor() != target.vendor() || profile.kind() != target.kind() {
-            let (vendor, kind) = (profile.vendor(), profile.kind());
-            return Err(Failure::Unfit(format!("{} is not a {kind} of {vendor}", target.id())));
-        }
-        if job.destinations().is_empty() {
-            return Err(Failure::Unfit(format!("{} has no destination: a new secret would reach nobody", target.id())));
-        }
-        if profile.style() == Style::TwoPhase && !profile.has(Witness::Probe) {
-            return Err(Failure::Unfit(format!(
-                "the adapter of {} cannot verify a secret, so the old one could never be retired",
-                target.id()
-            )));
-        }
+        fits(job)?;
         self.journal.preflight().await?;
         for destination in job.destinations() {
             destination.preflight().await?;
         }
-        let shown = job.rotator().inspect(target).await?;
-        if let Pending::Yes(last_four) = &shown.pending {
-            if !self.options.take_over {
+        let mut taken_over = 0;
+        loop {
+            let shown = job.rotator().inspect(target).await?;
+            let Pending::Yes(last_four) = &shown.pending else {
+                return Ok(Before { marker: shown.marker, current_last_four: shown.current_last_four });
+            };
+            if !self.options.take_over || TAKE_OVERS_MAX <= taken_over {
                 let last_four = last_four.as_ref().map(|four| four.as_str().to_owned());
                 return Err(Failure::ForeignPending { target: target.id().clone(), last_four });
             }
-            job.rotator().cancel(target).await?;
+            taken_over += 1;
+            match job.rotator().cancel(target).await {
+                Ok(()) => {}
+                // They completed or cancelled it just now: what they left is the secret in use, so look again.
+                Err(error) if error.refusal() == Some(Refusal::NothingPending) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(Before { marker: shown.marker, current_last_four: shown.current_last_four })
     }
 
-    /// Checks everything a rotation needs and changes nothing: journal, destinations, vendor, scope, and whether the
-    /// vendor accepts the secret in use.
+    /// Checks everything a rotation needs and changes nothing: job, journal, destinations, vendor, scope, whether
+    /// somebody else's rotation is pending, and whether the vendor accepts the secret in use.
     ///
     /// # Errors
     /// The first thing that is not as it has to be.
     pub async fn check(&self, job: &Job) -> Result<Option<Verdict>, Failure> {
+        fits(job)?;
         self.journal.preflight().await?;
-        let rotator = job.rotator();
-        rotator.inspect(job.target()).await?;
+        let (rotator, id) = (job.rotator(), job.target().id());
+        let shown = rotator.inspect(job.target()).await?;
+        if let Pending::Yes(last_four) = shown.pending
+            && self.journal.unfinished(Some(id)).await?.is_empty()
+        {
+            let last_four = last_four.map(|four| four.as_str().to_owned());
+            return Err(Failure::ForeignPending { target: id.clone(), last_four });
+        }
         let mut verdict = None;
         for destination in job.destinations() {
             destination.preflight().await?;
@@ -240,18 +259,39 @@ impl Engine {
         }
         Ok(verdict)
     }
+}
 
-    /// Waits, keeping the lease.
-    pub(crate) async fn wait(&self, lease: &Lease, mut left: Duration) -> Result<(), EngineError> {
-        let stretch = self.options.lease_ttl / 3;
-        while !left.is_zero() {
-            let now = left.min(stretch);
-            self.clock.sleep(now).await;
-            left -= now;
-            self.journal.renew(lease, self.clock.now(), self.options.lease_ttl).await?;
-        }
-        Ok(())
+/// Whether a job can be run at all, new or resumed. A secret of a job without destinations would reach nobody, and its
+/// sealed copy is wiped at the end.
+fn fits(job: &Job) -> Result<(), Failure> {
+    let (target, profile) = (job.target(), job.rotator().profile());
+    if profile.vendor() != target.vendor() || profile.kind() != target.kind() {
+        let (vendor, kind) = (profile.vendor(), profile.kind());
+        return Err(Failure::Unfit(format!("{} is not a {kind} of {vendor}", target.id())));
     }
+    if job.destinations().is_empty() {
+        return Err(Failure::Unfit(format!("{} has no destination: a new secret would reach nobody", target.id())));
+    }
+    if profile.style() == Style::TwoPhase && !profile.has(Witness::Probe) {
+        let reason = "the adapter cannot verify a secret, so the old one could never be retired";
+        return Err(Failure::Unfit(format!("{}: {reason}", target.id())));
+    }
+    Ok(())
+}
+
+/// Whether an unfinished attempt is about the job's client, in the same scope.
+fn fits_recorded(job: &Job, open: &Recorded) -> Result<(), Failure> {
+    if open.target == *job.target() {
+        return Ok(());
+    }
+    Err(Failure::Unfit(format!(
+        "the unfinished rotation of {} is of another client, or of one in another scope ({} {} {}); give the target \
+         its old settings back until it is resumed",
+        open.target.id(),
+        open.target.vendor(),
+        open.target.kind(),
+        open.target.client_id(),
+    )))
 }
 
 fn nothing_begun(job: &Job, failure: Failure) -> Outcome {
@@ -264,27 +304,4 @@ fn nothing_begun(job: &Job, failure: Failure) -> Outcome {
         issues: 0,
         resumed: false,
     }
-}
-
-/// What a class waits for before it looks at the new secret a last time.
-pub(crate) fn settle_time(recovery: Recovery) -> Duration {
-    match recovery {
-        Recovery::Supersede { settle } => settle,
-        _ => Duration::ZERO,
-    }
-}
-
-/// The verdict on `secret` once it is `wanted`, or the vendor's propagation time is over.
-pub(crate) async fn verdict(
-    engine: &Engine,
-    job: &Job,
-    secret: &cutover_core::ClientSecret,
-    wanted: Verdict,
-) -> Result<Verdict, RotateError> {
-    job.rotator().verify_until(job.target(), secret, wanted, engine.clock.as_ref()).await
-}
-
-/// The time now, by the engine's clock.
-pub(crate) fn now(engine: &Engine) -> Timestamp {
-    engine.clock.now()
 }

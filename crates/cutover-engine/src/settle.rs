@@ -124,11 +124,12 @@ pub enum BeforeComplete {
 /// |---|---|---|
 /// | pending, and its last four are ours or not shown | accepted | complete |
 /// | pending, and the secret in use ends like ours | accepted | ours is completed already; a later rotation began |
-/// | pending, and neither ends like ours | accepted | superseded |
+/// | pending, and neither ends like ours | accepted | cannot tell: a dropped secret may be accepted for a while |
 /// | nothing pending, the secret in use ends like ours or is not shown | accepted | it is completed already |
-/// | nothing pending, the secret in use ends like another | accepted | cannot tell |
-/// | the secret in use is the one from before, or not shown | refused | ours was dropped: roll back |
-/// | another secret is in use | refused | superseded |
+/// | nothing pending, the secret in use ends like another | accepted | cannot tell, for the same reason |
+/// | pending with our last four or not shown, or ours is in use | refused | cannot tell: the client may be inactive |
+/// | otherwise, the secret in use is the one from before, or not shown | refused | ours was dropped: roll back |
+/// | otherwise, another secret is in use | refused | superseded |
 /// | the vendor does not show whether one is pending | any | cannot tell |
 /// | anything | not known | cannot tell |
 pub fn before_complete(
@@ -142,9 +143,10 @@ pub fn before_complete(
         (_, Verdict::NotKnown) | (Pending::NotShown, _) => BeforeComplete::CannotTell,
         (Pending::Yes(pending), Verdict::Accepted) if !changed(ours, pending.as_ref()) => BeforeComplete::Complete,
         (Pending::Yes(_), Verdict::Accepted) if ours.is_some() && ours == current => BeforeComplete::AlreadyCompleted,
-        (Pending::Yes(_), Verdict::Accepted) => BeforeComplete::Superseded,
         (Pending::No, Verdict::Accepted) if !changed(ours, current) => BeforeComplete::AlreadyCompleted,
-        (Pending::No, Verdict::Accepted) => BeforeComplete::CannotTell,
+        (Pending::Yes(_) | Pending::No, Verdict::Accepted) => BeforeComplete::CannotTell,
+        (Pending::Yes(pending), Verdict::Refused) if !changed(ours, pending.as_ref()) => BeforeComplete::CannotTell,
+        (_, Verdict::Refused) if ours.is_some() && ours == current => BeforeComplete::CannotTell,
         (_, Verdict::Refused) if !changed(before.current_last_four.as_ref(), current) => BeforeComplete::RollBack,
         (_, Verdict::Refused) => BeforeComplete::Superseded,
     }
@@ -272,6 +274,13 @@ mod tests {
                             if next == BeforeComplete::RollBack {
                                 assert_eq!(verdict, Verdict::Refused);
                                 assert!(old.is_none() || current.is_none() || old == *current);
+                                assert!(ours.is_none() || ours != *current, "rolled back what is in use");
+                                if let Pending::Yes(shown) = pending {
+                                    assert!(changed(ours.as_ref(), shown.as_ref()), "left ours pending behind");
+                                }
+                            }
+                            if next == BeforeComplete::Superseded {
+                                assert_eq!(verdict, Verdict::Refused, "a secret that is accepted is not superseded");
                             }
                             if verdict == Verdict::NotKnown {
                                 assert_eq!(next, BeforeComplete::CannotTell);

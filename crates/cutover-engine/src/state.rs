@@ -175,7 +175,8 @@ pub struct State {
     phase: Phase,
     before: Before,
     sent: Timestamp,
-    unanswered: bool,
+    repeats: bool,
+    unanswered: Vec<Timestamp>,
     old: Option<Verdict>,
     held: Option<Hold>,
 }
@@ -188,14 +189,15 @@ impl State {
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Result<Self, OutOfOrder> {
         let mut events = events.into_iter();
         let first = events.next().ok_or(OutOfOrder { phase: None, event: "nothing" })?;
-        let Event::IssueStarted { before, sent, .. } = first else {
+        let Event::IssueStarted { before, sent, repeats, .. } = first else {
             return Err(OutOfOrder { phase: None, event: first.name() });
         };
         let state = Self {
             phase: Phase::Issuing,
             before: before.clone(),
             sent: *sent,
-            unanswered: false,
+            repeats: *repeats,
+            unanswered: Vec::new(),
             old: None,
             held: None,
         };
@@ -210,10 +212,21 @@ impl State {
         let phase = match (self.phase, event) {
             (
                 Phase::Issuing | Phase::Kept | Phase::Staged | Phase::Verified | Phase::Promoted,
-                Event::IssueStarted { repeats, sent, .. },
+                Event::IssueStarted { repeats, before, sent, .. },
             ) => {
-                self.unanswered |= !repeats && self.phase == Phase::Issuing;
+                match self.phase {
+                    Phase::Issuing if !repeats => self.unanswered.push(self.sent),
+                    // The same request under the same key, or one whose answer came and cannot be read.
+                    Phase::Issuing | Phase::Kept => {}
+                    // The secret that came was dead: one of the lost requests had arrived after it. Each can do that
+                    // once, so a secret that dies more often was ended by somebody else.
+                    _ if !self.unanswered.is_empty() => drop(self.unanswered.remove(0)),
+                    _ => {}
+                }
+                // The mark moves with every request of ours; the secret from before stays the one from before.
+                self.before.marker.clone_from(&before.marker);
                 self.sent = *sent;
+                self.repeats = *repeats;
                 Phase::Issuing
             }
             (Phase::Issuing, Event::ReplyKept) => Phase::Kept,
@@ -231,7 +244,7 @@ impl State {
                 Phase::Ended(End::RolledBack)
             }
             (
-                Phase::Issuing | Phase::Kept | Phase::Staged | Phase::Verified | Phase::Promoted,
+                Phase::Issuing | Phase::Kept | Phase::Staged | Phase::Verified | Phase::Promoted | Phase::Completed,
                 Event::Superseded { .. },
             ) => Phase::Ended(End::Superseded),
             (open, Event::Held(_)) if open.is_open() => open,
@@ -247,7 +260,7 @@ impl State {
         self.phase
     }
 
-    /// What the vendor showed before the attempt.
+    /// What the vendor showed before the attempt; its mark is the one from before the latest request.
     pub fn before(&self) -> &Before {
         &self.before
     }
@@ -257,9 +270,20 @@ impl State {
         self.sent
     }
 
-    /// Whether an earlier request of this attempt was never answered and may arrive after the latest one.
+    /// Whether the latest request repeats the one before it under the same key.
+    pub fn is_repeat(&self) -> bool {
+        self.repeats
+    }
+
+    /// When those earlier requests of this attempt were sent that were never answered and that nothing accounts for:
+    /// each may arrive after the latest one. Oldest first.
+    pub fn unanswered(&self) -> &[Timestamp] {
+        &self.unanswered
+    }
+
+    /// Whether there is such a request.
     pub fn has_unanswered(&self) -> bool {
-        self.unanswered
+        !self.unanswered.is_empty()
     }
 
     /// What the vendor said to the old secret at the end.
@@ -363,6 +387,28 @@ mod tests {
         assert!(!repeated.has_unanswered());
         let unreadable = State::of(&[started(1, false), Event::ReplyKept, started(2, false)]).expect("in order");
         assert!(!unreadable.has_unanswered());
+    }
+
+    #[test]
+    fn a_lost_request_accounts_for_one_dead_secret_and_no_more() {
+        let lost = [started(1, false), started(2, false), Event::ReplyKept, Event::Staged];
+        let state = State::of(&lost).expect("in order");
+        assert_eq!(state.unanswered(), [Timestamp::UNIX_EPOCH]);
+        let repaired = state.after(&started(3, false)).expect("a secret that is dead is asked for again");
+        assert!(!repaired.has_unanswered());
+    }
+
+    #[test]
+    fn the_mark_from_before_the_latest_request_counts_and_the_secret_from_before_the_attempt() {
+        let with = |issue: u32, marker: &str, four: &str| Event::IssueStarted {
+            issue,
+            repeats: false,
+            before: Before { marker: Some(ChangeMarker::new(marker)), current_last_four: LastFour::from_vendor(four) },
+            sent: Timestamp::UNIX_EPOCH,
+        };
+        let state = State::of(&[with(1, "7", "aaaa"), with(2, "8", "bbbb")]).expect("in order");
+        assert_eq!(state.before().marker, Some(ChangeMarker::new("8")));
+        assert_eq!(state.before().current_last_four, LastFour::from_vendor("aaaa"));
     }
 
     #[test]

@@ -3,47 +3,77 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover_core::{Attempt, Clock, Effect, Kept, Recovery, Refusal, RotateError};
+use tracing::Instrument;
 
-use super::{AttemptRun, ROUNDS_MAX, Turn};
+use cutover_core::{Attempt, Clock, Effect, Kept, Observation, Pending, Recovery, Refusal, Reply, RotateError};
+
+use super::{AttemptRun, Turn};
+use crate::guard::GuardedKeeper;
 use crate::outcome::chain;
-use crate::runner::now;
-use crate::{Ending, EngineError, Event, Failure, Journal, Settlement, Unsettled, settle};
+use crate::scrub::scrub;
+use crate::{Before, Ending, EngineError, Event, Failure, Journal, JournalError, Lease, Settlement, Unsettled, settle};
 
-/// The first pause before an answer that the journal did not take is offered again; it doubles up to a minute.
+/// The first pause before an answer that the journal did not take is offered again; it doubles, up to a minute or to a
+/// third of the lease, which is renewed after each.
 const KEEP_AGAIN: Duration = Duration::from_millis(200);
+const KEEP_AGAIN_MAX: Duration = Duration::from_secs(60);
+/// The first pause before a request that the vendor put off is sent again, where it names none; it doubles each time.
+const SEND_AGAIN: Duration = Duration::from_secs(2);
+/// The longest such pause: whoever is asked to wait longer is better resumed later.
+const SEND_AGAIN_MAX: Duration = Duration::from_secs(120);
 
 impl AttemptRun<'_> {
-    /// Records that the vendor is about to be asked again, then asks.
-    pub(super) async fn ask(&mut self, repeats: bool) -> Result<Turn, EngineError> {
+    /// Records that the vendor is about to be asked again, then asks. `shown` is what it showed just now.
+    pub(super) async fn ask(&mut self, repeats: bool, shown: Option<Observation>) -> Result<Turn, EngineError> {
         if self.asked >= self.engine.options.issues_max {
-            let asked = self.attempt.issue();
-            let sentence = format!(
-                "the vendor was asked {asked} times and no readable secret came back; what it answered is sealed in \
-                 the journal. Look at the vendor's status, then resume to ask again"
-            );
-            return self.hold(true, sentence).await;
+            return self.asked_enough().await;
         }
-        let sent = now(self.engine);
+        if self.arrived && !repeats {
+            self.accounted += 1;
+        }
+        let sent = self.engine.clock.now();
         self.attempt = if repeats { self.attempt.repeating() } else { self.attempt.asking_again(sent) };
-        let before = self.state.before().clone();
-        self.kept = None;
+        let Before { marker, current_last_four } = self.state.before().clone();
+        let before = Before { marker: shown.and_then(|shown| shown.marker).or(marker), current_last_four };
+        (self.kept, self.replayed, self.marker) = (None, false, None);
+        (self.arrived, self.waited_out) = (false, Duration::ZERO);
         self.record(Event::IssueStarted { issue: self.attempt.issue(), repeats, before, sent }).await?;
         self.send().await
     }
 
+    async fn asked_enough(&mut self) -> Result<Turn, EngineError> {
+        let sentence = format!(
+            "this run asked the vendor {} times, and no secret came back that can be read and used; what it answered \
+             is sealed in the journal. {}. Look at the vendor's status, then resume to ask again",
+            self.asked,
+            self.old_one_stands()
+        );
+        self.hold(true, sentence).await
+    }
+
+    /// What is to be said of the old secret while no new one is in use.
+    fn old_one_stands(&self) -> &'static str {
+        if self.two_phase() { "The old secret is in use as before" } else { "The old secret may be dead" }
+    }
+
     /// Asks the vendor for a secret and keeps the answer: the one stretch that must not be cut.
     pub(super) async fn send(&mut self) -> Result<Turn, EngineError> {
+        // Enough of it has to be left for the call: nobody else must settle this request while it is on its way.
+        self.keep_lease().await?;
         self.doing("asking the vendor for a new secret");
         (self.unsent, self.asked) = (false, self.asked + 1);
         let (rotator, target) = (Arc::clone(self.job.rotator()), self.job.target().clone());
-        let (journal, clock) = (Arc::clone(&self.engine.journal), Arc::clone(&self.engine.clock));
-        let (attempt, patience) = (self.attempt.clone(), self.engine.options.keep_patience);
+        let (engine, lease, attempt) = (self.engine.clone(), self.lease.clone(), self.attempt.clone());
         // A task of its own, so that whoever drops the engine's future does not drop a secret.
-        let asked = tokio::spawn(async move {
-            let reply = rotator.issue(&target, &attempt).await.map_err(Unanswered::Vendor)?;
-            keep(journal.as_ref(), clock.as_ref(), &attempt, reply, patience).await
-        });
+        let asked = tokio::spawn(
+            async move {
+                let reply = rotator.issue(&target, &attempt).await.map_err(Unanswered::Vendor)?;
+                let (journal, clock) = (engine.journal.as_ref(), engine.clock.as_ref());
+                let (ttl, patience) = (engine.options.lease_ttl, engine.options.keep_patience);
+                keep(journal, clock, &lease, ttl, &attempt, reply, patience).await
+            }
+            .in_current_span(),
+        );
         match asked.await {
             Ok(Ok(kept)) => {
                 self.state = self.next(&Event::ReplyKept)?;
@@ -53,42 +83,72 @@ impl AttemptRun<'_> {
             Ok(Err(Unanswered::NotKept(reason))) => {
                 Err(EngineError::NotKept { target: self.job.target().id().clone(), reason })
             }
+            Ok(Err(Unanswered::Ended)) => Err(JournalError::Fenced { target: self.job.target().id().clone() }.into()),
             Ok(Err(Unanswered::Vendor(error))) => self.unanswered(error).await,
             Err(died) => {
-                // A panic in an adapter: what it did at the vendor is unknown, as if the process had died there.
+                // The runtime is shutting down: what was done at the vendor is unknown, as if the process had died.
                 tracing::error!(target = %self.job.target().id(), panicked = died.is_panic(), "issue broke off");
                 Ok(Turn::On)
             }
         }
     }
 
-    pub(super) async fn unanswered(&mut self, error: RotateError) -> Result<Turn, EngineError> {
+    async fn unanswered(&mut self, error: RotateError) -> Result<Turn, EngineError> {
         tracing::warn!(
-            target = %self.job.target().id(), effect = %error.effect(), error = chain(&error), "no secret came back"
+            target = %self.job.target().id(), effect = %error.effect(), error = self.say(&error), "no secret came back"
         );
-        let first = self.attempt.issue() == 1;
         match (error.effect(), error.refusal()) {
-            (Effect::NotApplied, _) if first => {
-                self.record(Event::IssueRefused { reason: chain(&error) }).await?;
-                Ok(Turn::Over(Ending::NothingChanged(Failure::Vendor(error))))
-            }
-            // An earlier request of this attempt arrived after all: look again.
+            (Effect::Unknown | Effect::Applied, _) => Ok(Turn::On),
+            (Effect::NotApplied, _) if self.attempt.issue() == 1 => self.refused_at_once(error).await,
+            // A request of this attempt arrived after all, or somebody else's: look again.
             (Effect::NotApplied, Some(Refusal::AlreadyPending)) => Ok(Turn::On),
+            (Effect::NotApplied, _) if error.is_transient() => self.put_off(&error).await,
             (Effect::NotApplied, _) => {
                 let sentence = format!(
-                    "an earlier request for a secret was never answered, and asking again was refused: {}. The old \
-                     secret may be dead; resume once the vendor accepts the request",
-                    chain(&error)
+                    "an earlier request for a secret brought none that can be used, and asking again was refused: {}. \
+                     {}; resume once the vendor accepts the request",
+                    self.say(&error),
+                    self.old_one_stands()
                 );
-                self.hold(!error.is_transient(), sentence).await
+                self.hold(true, sentence).await
             }
-            (Effect::Unknown | Effect::Applied, _) => Ok(Turn::On),
         }
+    }
+
+    /// The only request of the attempt had no effect, so nothing changed.
+    async fn refused_at_once(&mut self, error: RotateError) -> Result<Turn, EngineError> {
+        self.record(Event::IssueRefused { reason: self.say(&error) }).await?;
+        // Somebody began a rotation after the look before ours, and theirs stays untouched.
+        let theirs = error.refusal() == Some(Refusal::AlreadyPending) && !self.engine.options.take_over;
+        Ok(Turn::Over(Ending::NothingChanged(if theirs {
+            Failure::ForeignPending { target: self.job.target().id().clone(), last_four: None }
+        } else {
+            Failure::Vendor(error)
+        })))
+    }
+
+    /// Waits as long as the vendor asks, then sends the same request again: it had no effect, so this is not blind.
+    async fn put_off(&mut self, error: &RotateError) -> Result<Turn, EngineError> {
+        let doubled = SEND_AGAIN.saturating_mul(1 << self.asked.saturating_sub(1).min(10));
+        let pause = error.retry_after().unwrap_or(doubled).max(SEND_AGAIN);
+        if self.asked >= self.engine.options.issues_max || SEND_AGAIN_MAX < pause {
+            let sentence = format!(
+                "an earlier request for a secret brought none that can be used, and the vendor puts off the next: {}. \
+                 {}; resume later",
+                self.say(error),
+                self.old_one_stands()
+            );
+            return self.hold(false, sentence).await;
+        }
+        self.doing(&format!("waiting {} s, since the vendor is busy", pause.as_secs().max(1)));
+        self.wait(pause).await?;
+        self.unsent = true;
+        Ok(Turn::On)
     }
 
     /// Settles a request without a usable answer by what the vendor shows.
     pub(super) async fn settle(&mut self, answered: bool) -> Result<Turn, EngineError> {
-        if self.rounds >= ROUNDS_MAX * self.engine.options.issues_max {
+        if self.rounds_are_over() {
             return self.hold(false, "the vendor's answers go on contradicting each other; resume later").await;
         }
         self.doing("finding out what the vendor did");
@@ -109,31 +169,54 @@ impl AttemptRun<'_> {
                 answered,
                 sent: self.state.sent(),
                 key_born: self.attempt.key_born(),
-                straggler: profile.straggler(),
-                now: now(self.engine),
+                straggler: profile.straggler().saturating_sub(self.waited_out),
+                now: self.engine.clock.now(),
             },
         );
         match settlement {
-            Settlement::Repeat => self.ask(true).await,
-            Settlement::AskAgain => self.ask(false).await,
+            Settlement::Repeat => self.ask(true, shown).await,
+            Settlement::AskAgain => self.ask(false, shown).await,
             Settlement::Wait(left) => {
                 self.doing(&format!("waiting {} s, in which the lost request may still arrive", left.as_secs().max(1)));
-                self.engine.wait(self.lease, left).await?;
+                self.wait(left).await?;
+                if !self.stopping() {
+                    self.waited_out += left;
+                }
                 Ok(Turn::On)
             }
-            Settlement::CancelThenLook => match self.job.rotator().cancel(self.job.target()).await {
-                Ok(()) => Ok(Turn::On),
-                Err(error) if error.refusal() == Some(Refusal::NothingPending) => Ok(Turn::On),
-                Err(error) if error.effect() == Effect::Unknown => Ok(Turn::On),
-                Err(error) => self.cannot_look(&error).await,
-            },
-            Settlement::Superseded(reason) => self.superseded(reason.to_owned()).await,
+            Settlement::CancelThenLook => {
+                self.arrived |= !answered;
+                self.cancel().await
+            }
+            Settlement::Superseded(reason) => self.superseded(reason).await,
             Settlement::CannotTell(reason) => self.hold(true, reason).await,
         }
     }
 
+    /// Drops what is pending at the vendor, which is ours, so that the next look can tell.
+    pub(super) async fn cancel(&mut self) -> Result<Turn, EngineError> {
+        self.still_ours().await?;
+        match self.job.rotator().cancel(self.job.target()).await {
+            Ok(()) => Ok(Turn::On),
+            Err(error) if error.refusal() == Some(Refusal::NothingPending) => Ok(Turn::On),
+            // A cancellation that is still on its way would drop the next secret too.
+            Err(error) if error.effect() == Effect::Unknown => {
+                self.doing("waiting until a lost cancellation cannot arrive any more");
+                self.wait(self.job.rotator().profile().straggler()).await?;
+                Ok(Turn::On)
+            }
+            Err(error) if error.effect() == Effect::Applied => Ok(Turn::On),
+            Err(error) => self.cannot_look(&error).await,
+        }
+    }
+
+    /// Whether `shown` has a rotation pending that is not ours; unknown counts as ours, since our intent is recorded.
+    pub(super) fn pending_is_theirs(shown: &Observation, ours: Option<&cutover_core::LastFour>) -> bool {
+        matches!((&shown.pending, ours), (Pending::Yes(Some(theirs)), Some(ours)) if theirs != ours)
+    }
+
     pub(super) async fn cannot_look(&mut self, error: &RotateError) -> Result<Turn, EngineError> {
-        let sentence = format!("the vendor could not be asked how things stand: {}; resume later", chain(error));
+        let sentence = format!("the vendor could not be asked how things stand: {}; resume later", self.say(error));
         self.hold(!error.is_transient(), sentence).await
     }
 }
@@ -141,35 +224,53 @@ impl AttemptRun<'_> {
 enum Unanswered {
     Vendor(RotateError),
     NotKept(String),
+    /// Another worker took the lease and ended the attempt without this answer, so nothing needs it any more.
+    Ended,
 }
 
 /// Keeps an answer, however long the journal takes to take it: it is the only copy.
 async fn keep(
     journal: &dyn Journal,
     clock: &dyn Clock,
+    lease: &Lease,
+    ttl: Duration,
     attempt: &Attempt,
-    mut reply: cutover_core::Reply,
+    mut reply: Reply,
     patience: Duration,
 ) -> Result<Kept, Unanswered> {
     let (mut pause, mut waited) = (KEEP_AGAIN, Duration::ZERO);
     loop {
-        let error = match Kept::keep(journal, attempt, reply).await {
+        let error = match Kept::keep(&GuardedKeeper(journal), attempt, reply).await {
             Ok(kept) => return Ok(kept),
             Err(not_kept) => {
                 let (back, error) = not_kept.into_parts();
                 reply = back;
-                error
+                scrub(&chain(&error), None, Some(&reply))
             }
         };
+        if has_ended(journal, attempt).await {
+            return Err(Unanswered::Ended);
+        }
         if waited >= patience {
-            return Err(Unanswered::NotKept(chain(&error)));
+            return Err(Unanswered::NotKept(error));
         }
         tracing::error!(
-            target = %attempt.target(), attempt = %attempt.id(), error = chain(&error),
+            target = %attempt.target(), attempt = %attempt.id(), error,
             "the only copy of a new secret is in memory; trying again to keep it"
         );
         clock.sleep(pause).await;
         waited += pause;
-        pause = (pause * 2).min(Duration::from_secs(60));
+        pause = (pause * 2).min(KEEP_AGAIN_MAX).min((ttl / 3).max(KEEP_AGAIN));
+        // Nobody else should ask the vendor again while this answer waits. If somebody has the lease already, keeping
+        // the answer still comes first.
+        if let Err(error) = journal.renew(lease, clock.now(), ttl).await {
+            tracing::warn!(target = %attempt.target(), error = chain(&error), "lease not renewed");
+        }
     }
+}
+
+/// Whether the journal says for sure that the attempt has ended.
+async fn has_ended(journal: &dyn Journal, attempt: &Attempt) -> bool {
+    let open = journal.unfinished(Some(attempt.target())).await;
+    open.is_ok_and(|open| open.iter().all(|recorded| recorded.attempt.id() != attempt.id()))
 }

@@ -1,27 +1,40 @@
 //! Reading the kept answer and giving the secret to its destinations.
 
-use cutover_core::{ClientSecret, Kept, Style, Verdict, Witness};
+use std::time::Duration;
+
+use cutover_core::{ClientSecret, Kept, Verdict, Witness};
 
 use super::{AttemptRun, Turn};
-use crate::outcome::chain;
-use crate::runner::verdict;
-use crate::{DestinationError, EngineError, Event, Journal, Label, Version};
+use crate::{
+    BeforeComplete, Destination, DestinationError, EngineError, Event, Journal, JournalError, Label, Phase, Version,
+    before_complete,
+};
+
+/// The pause between two looks at a secret while a change propagates at the vendor.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long a vendor that does not say what it thinks of a secret is asked again, where its propagation time is shorter:
+/// one throttled answer is no reason to stop.
+const NOT_KNOWN_MAX: Duration = Duration::from_secs(5);
 
 impl AttemptRun<'_> {
     /// The new secret, read from its sealed answer; `None` when the answer holds none that can be read.
     pub(super) async fn secret(&mut self) -> Result<Option<ClientSecret>, EngineError> {
         if self.kept.is_none() {
             let journal: &dyn Journal = self.engine.journal.as_ref();
-            self.kept = Kept::recall(journal, &self.attempt).await.map_err(|error| EngineError::NotKept {
-                target: self.job.target().id().clone(),
-                reason: chain(&error),
+            self.kept = Kept::recall(journal, &self.attempt).await.map_err(|error| JournalError::Unavailable {
+                reason: "it does not give back the sealed answer".to_owned(),
+                source: Some(error.into()),
             })?;
         }
         let Some(kept) = &self.kept else { return Ok(None) };
         match self.job.rotator().read(self.job.target(), kept) {
-            Ok(issued) => Ok(Some(issued.into_secret())),
+            Ok(issued) => {
+                (self.replayed, self.marker) = (issued.is_replayed(), issued.marker().cloned());
+                Ok(Some(issued.into_secret()))
+            }
             Err(error) => {
-                tracing::warn!(target = %self.job.target().id(), error = chain(&error), "the kept answer is unreadable");
+                let error = self.say(&error);
+                tracing::warn!(target = %self.job.target().id(), error, "the kept answer is unreadable");
                 Ok(None)
             }
         }
@@ -43,25 +56,44 @@ impl AttemptRun<'_> {
             return self.settle(true).await;
         };
         self.doing("staging the new secret");
-        for destination in self.job.destinations() {
-            let staged = async {
-                destination.stage(self.version(), &secret).await?;
-                let pending = destination.read(Label::Pending).await?;
-                let current = destination.read(Label::Current).await?;
-                came_back(destination.name(), &secret, [pending.as_ref(), current.as_ref()])
-            };
-            if let Err(error) = staged.await {
-                return self.hold_for(&error).await;
-            }
+        if let Some(error) = self.stage_everywhere(&secret, Done::Again).await? {
+            return self.hold_for(&error).await;
         }
         self.record(Event::Staged).await?;
         Ok(Turn::On)
     }
 
+    /// Stages `secret` in every destination, or in every one that holds it neither as pending nor as current, and reads
+    /// it back.
+    async fn stage_everywhere(
+        &mut self,
+        secret: &ClientSecret,
+        done: Done,
+    ) -> Result<Option<DestinationError>, EngineError> {
+        let (job, version) = (self.job, self.version());
+        for destination in job.destinations() {
+            self.keep_lease().await?;
+            let staged = async {
+                if done == Done::Kept && holds(destination.as_ref(), secret).await? {
+                    return Ok(());
+                }
+                destination.stage(version, secret).await?;
+                if holds(destination.as_ref(), secret).await? {
+                    return Ok(());
+                }
+                Err(not_come_back(destination.as_ref()))
+            };
+            if let Err(error) = staged.await {
+                return Ok(Some(error));
+            }
+        }
+        Ok(None)
+    }
+
     pub(super) async fn hold_for(&mut self, error: &DestinationError) -> Result<Turn, EngineError> {
         let sentence = format!(
             "{}. The new secret is sealed in the journal and not lost; mend the destination, then resume",
-            chain(error)
+            self.say(error)
         );
         self.hold(false, sentence).await
     }
@@ -82,17 +114,45 @@ impl AttemptRun<'_> {
     /// What the vendor says to the new secret; `None` when it could not be asked.
     pub(super) async fn look_at_new(&mut self) -> Result<Option<Verdict>, EngineError> {
         let Some(secret) = self.secret().await? else { return Ok(None) };
-        self.new = match verdict(self.engine, self.job, &secret, Verdict::Accepted).await {
-            Ok(verdict) => Some(verdict),
-            Err(error) => {
-                tracing::warn!(target = %self.job.target().id(), error = chain(&error), "the vendor could not be asked");
-                None
-            }
-        };
+        self.new = self.look(&secret, Verdict::Accepted).await?;
         Ok(self.new)
     }
 
+    /// What the vendor says to `secret` once that is `wanted`, or the propagation time is over; `None` when it could not
+    /// be asked.
+    pub(super) async fn look(
+        &mut self,
+        secret: &ClientSecret,
+        wanted: Verdict,
+    ) -> Result<Option<Verdict>, EngineError> {
+        let propagation = self.job.rotator().profile().propagation();
+        let mut waited = Duration::ZERO;
+        loop {
+            let said = match self.job.rotator().verify(self.job.target(), secret).await {
+                Ok(said) => said,
+                Err(error) => {
+                    let error = self.say(&error);
+                    tracing::warn!(target = %self.job.target().id(), error, "the vendor could not be asked");
+                    return Ok(None);
+                }
+            };
+            let patience = if said == Verdict::NotKnown { propagation.max(NOT_KNOWN_MAX) } else { propagation };
+            if said == wanted || waited >= patience {
+                return Ok(Some(said));
+            }
+            let pause = LOOK_AGAIN.min(patience - waited);
+            self.wait(pause).await?;
+            waited += pause;
+            if self.stopping() {
+                return Ok(None);
+            }
+        }
+    }
+
     pub(super) async fn not_seen(&mut self) -> Result<Turn, EngineError> {
+        if self.stopping() {
+            return Ok(Turn::On);
+        }
         let sentence = "whether the vendor accepts the new secret could not be seen; it is sealed in the journal and \
                         not lost, and nothing was retired on this side. Resume later";
         self.hold(false, sentence).await
@@ -100,54 +160,154 @@ impl AttemptRun<'_> {
 
     /// The vendor refuses the new secret although its propagation time is over.
     pub(super) async fn refused(&mut self) -> Result<Turn, EngineError> {
-        let profile = self.job.rotator().profile().clone();
-        if profile.style() == Style::TwoPhase {
-            let shown = match self.job.rotator().inspect(self.job.target()).await {
-                Ok(shown) => shown,
+        if self.two_phase() {
+            return self.refused_while_both_live().await;
+        }
+        let marks = self.job.rotator().profile().has(Witness::ChangeMarker);
+        let shown = if marks {
+            match self.job.rotator().inspect(self.job.target()).await {
+                Ok(shown) => Some(shown),
                 Err(error) => return self.cannot_look(&error).await,
-            };
-            if matches!(shown.pending, cutover_core::Pending::Yes(_)) {
-                let sentence = "the vendor refuses the new secret although the rotation is pending there; the old one \
-                                was not retired. Is the client inactive? Resume once it is not";
-                return self.hold(true, sentence).await;
             }
-            let reason = "the new secret was dropped at the vendor by somebody else; the old one was not retired here";
-            return self.superseded(reason.to_owned()).await;
+        } else {
+            None
+        };
+        let mark = shown.as_ref().and_then(|shown| shown.marker.as_ref());
+        // `None` where the vendor does not show whether another secret was made since ours. A mark from before ours is one
+        // that lags behind.
+        let before = self.state.before().marker.as_ref();
+        let changed = mark.zip(self.marker.as_ref()).map(|(now, ours)| now != ours && Some(now) != before);
+        if changed == Some(false) {
+            let sentence = "the vendor refuses the new secret although it made none since; it is sealed in the journal \
+                            and not lost. Is the client inactive? Resume once it is not";
+            return self.hold(true, sentence).await;
         }
         if self.state.has_unanswered() {
             // Our own lost request arrived after the one that was answered, and took its place.
-            return self.ask(false).await;
+            return self.ask(false, shown).await;
+        }
+        // To end here wipes the sealed answer. Where readers do not have the secret yet, and nothing but this refusal
+        // says that it is dead, that waits for somebody to have looked.
+        let seen_before = self.state.held().is_some_and(|hold| hold.person);
+        let repeated = self.replayed || self.state.is_repeat();
+        if self.state.phase() != Phase::Promoted && changed.is_none() && !repeated && !seen_before {
+            let sentence = "the vendor refuses the secret that it issued. It is sealed in the journal and not lost. If \
+                            the client is inactive, activate it, then resume. If somebody rotated this client since, \
+                            resume to end this rotation, and put what they got in place";
+            return self.hold(true, sentence).await;
         }
         let reason = "the vendor refuses the secret that it issued: somebody rotated this client since. What they got \
                       is in use at the vendor; the destinations do not have it";
-        self.superseded(reason.to_owned()).await
+        self.superseded(reason).await
+    }
+
+    async fn refused_while_both_live(&mut self) -> Result<Turn, EngineError> {
+        let shown = match self.job.rotator().inspect(self.job.target()).await {
+            Ok(shown) => shown,
+            Err(error) => return self.cannot_look(&error).await,
+        };
+        let ours = self.secret_if_read().and_then(|secret| secret.last_four());
+        match before_complete(self.state.before(), &shown, ours.as_ref(), Verdict::Refused) {
+            BeforeComplete::RollBack => self.roll_back().await,
+            BeforeComplete::Superseded => {
+                let reason = "the vendor refuses the new secret and uses another one than before: somebody rotated \
+                              this client. The old secret was not retired here";
+                self.superseded(reason).await
+            }
+            BeforeComplete::Complete | BeforeComplete::AlreadyCompleted | BeforeComplete::CannotTell => {
+                let sentence = "the vendor refuses the new secret although it shows nobody else's in its place; the old \
+                                one was not retired here. Is the client inactive? Resume once it is not";
+                self.hold(true, sentence).await
+            }
+        }
     }
 
     pub(super) async fn promote(&mut self) -> Result<Turn, EngineError> {
         let Some(secret) = self.secret().await? else { return self.answer_is_gone().await };
-        self.doing("giving the new secret to its readers");
-        for destination in self.job.destinations() {
-            let promoted = async {
-                destination.promote(self.version()).await?;
-                let current = destination.read(Label::Current).await?;
-                came_back(destination.name(), &secret, [current.as_ref()])
-            };
-            if let Err(error) = promoted.await {
-                return self.hold_for(&error).await;
+        // What an earlier run saw may be long ago, and the destinations may be others.
+        if self.job.rotator().profile().has(Witness::Probe) && self.new != Some(Verdict::Accepted) {
+            match self.look_at_new().await? {
+                Some(Verdict::Accepted) => {}
+                Some(Verdict::Refused) => return self.refused().await,
+                Some(Verdict::NotKnown) | None => return self.not_seen().await,
             }
+        }
+        self.doing("giving the new secret to its readers");
+        if let Some(error) = self.deliver(&secret, Done::Again).await? {
+            return self.hold_for(&error).await;
         }
         self.record(Event::Promoted).await?;
         Ok(Turn::On)
     }
+
+    /// Gives `secret` to the readers of every destination, or of every one that does not have it, all staged before the
+    /// first is promoted, and reads it back.
+    ///
+    /// For a secret that the vendor was seen to accept. A destination that lacks it may have been added since, or its
+    /// content put back to an older one.
+    pub(super) async fn deliver(
+        &mut self,
+        secret: &ClientSecret,
+        done: Done,
+    ) -> Result<Option<DestinationError>, EngineError> {
+        let (job, version) = (self.job, self.version());
+        if let Some(error) = self.stage_everywhere(secret, Done::Kept).await? {
+            return Ok(Some(error));
+        }
+        for destination in job.destinations() {
+            self.keep_lease().await?;
+            let promoted = async {
+                if done == Done::Kept && reads(destination.as_ref(), Label::Current, secret).await? {
+                    return Ok(());
+                }
+                destination.promote(version).await?;
+                if reads(destination.as_ref(), Label::Current, secret).await? {
+                    return Ok(());
+                }
+                Err(not_come_back(destination.as_ref()))
+            };
+            if let Err(error) = promoted.await {
+                return Ok(Some(error));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first destination whose readers do not get `secret`, as an error.
+    pub(super) async fn missing_anywhere(
+        &mut self,
+        secret: &ClientSecret,
+    ) -> Result<Option<DestinationError>, EngineError> {
+        let job = self.job;
+        for destination in job.destinations() {
+            self.keep_lease().await?;
+            match reads(destination.as_ref(), Label::Current, secret).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(Some(not_come_back(destination.as_ref()))),
+                Err(error) => return Ok(Some(error)),
+            }
+        }
+        Ok(None)
+    }
 }
 
-pub(super) fn came_back<const N: usize>(
-    name: &str,
-    secret: &ClientSecret,
-    read: [Option<&ClientSecret>; N],
-) -> Result<(), DestinationError> {
-    if read.into_iter().flatten().any(|back| back == secret) {
-        return Ok(());
-    }
-    Err(DestinationError::new(name, "the secret that was written did not come back when read"))
+/// What becomes of a step that a destination seems to have done already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    /// It is done again, since an earlier run may have died in the middle of it; the destination finds what is missing.
+    Again,
+    /// It is left alone: it was recorded as done, and the destination may have moved on.
+    Kept,
+}
+
+async fn holds(destination: &dyn Destination, secret: &ClientSecret) -> Result<bool, DestinationError> {
+    Ok(reads(destination, Label::Pending, secret).await? || reads(destination, Label::Current, secret).await?)
+}
+
+async fn reads(destination: &dyn Destination, label: Label, secret: &ClientSecret) -> Result<bool, DestinationError> {
+    Ok(destination.read(label).await?.is_some_and(|back| back == *secret))
+}
+
+fn not_come_back(destination: &dyn Destination) -> DestinationError {
+    DestinationError::new(destination.name(), "the secret that was written did not come back when read")
 }

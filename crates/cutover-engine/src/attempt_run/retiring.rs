@@ -1,29 +1,30 @@
-//! Retiring the old secret, or going back to it.
+//! The last looks, and retiring the old secret.
 
 use std::time::Duration;
 
-use cutover_core::{Effect, Refusal, Verdict, Witness};
+use cutover_core::{ClientSecret, Effect, Pending, Recovery, Refusal, Verdict, Witness};
 
-use super::delivering::came_back;
-use super::{AttemptRun, ROUNDS_MAX, Turn};
-use crate::outcome::chain;
-use crate::runner::{now, settle_time, verdict};
-use crate::{BeforeComplete, DestinationError, Ending, EngineError, Event, Label, before_complete};
+use super::delivering::Done;
+use super::{AttemptRun, Turn};
+use crate::{BeforeComplete, DestinationError, Ending, EngineError, Event, Label, Phase, before_complete};
 
 impl AttemptRun<'_> {
     /// Immediate styles: looks at the new secret once more when a lost request of ours cannot arrive any more.
     pub(super) async fn confirm(&mut self) -> Result<Turn, EngineError> {
+        let Some(secret) = self.secret().await? else { return self.answer_is_gone().await };
         let profile = self.job.rotator().profile().clone();
         if profile.has(Witness::Probe) {
-            let mut wait = settle_time(profile.recovery());
-            if self.state.has_unanswered() {
-                let since = now(self.engine).duration_since(self.state.sent());
-                let since = Duration::try_from(since).unwrap_or_default();
-                wait = wait.max(profile.straggler().saturating_sub(since));
-            }
+            let settle = match profile.recovery() {
+                Recovery::Supersede { settle } => settle,
+                _ => Duration::ZERO,
+            };
+            let wait = settle.max(self.straggler_left());
             if !wait.is_zero() {
                 self.doing(&format!("waiting {} s before a last look", wait.as_secs().max(1)));
-                self.engine.wait(self.lease, wait).await?;
+                self.wait(wait).await?;
+            }
+            if self.stopping() {
+                return Ok(Turn::On);
             }
             match self.look_at_new().await? {
                 Some(Verdict::Accepted) => {}
@@ -31,26 +32,26 @@ impl AttemptRun<'_> {
                 Some(Verdict::NotKnown) | None => return self.not_seen().await,
             }
         }
+        if let Some(error) = self.missing_after_all(&secret).await? {
+            return self.hold_for(&error).await;
+        }
         self.record(Event::Completed).await?;
         Ok(Turn::On)
     }
 
-    /// Two-phase: retires the old secret, behind evidence gathered in this very run.
+    /// Two-phase: retires the old secret, behind evidence gathered in this very turn.
     pub(super) async fn complete(&mut self) -> Result<Turn, EngineError> {
-        if self.rounds >= ROUNDS_MAX * self.engine.options.issues_max {
+        if self.rounds_are_over() {
             return self.hold(false, "whether the old secret is retired stays open at the vendor; resume later").await;
         }
         let Some(secret) = self.secret().await? else { return self.answer_is_gone().await };
-        for destination in self.job.destinations() {
-            let read_back = async {
-                let current = destination.read(Label::Current).await?;
-                came_back(destination.name(), &secret, [current.as_ref()])
-            };
-            if let Err(error) = read_back.await {
-                return self.hold_for(&error).await;
-            }
-        }
+        self.doing("looking once more before the old secret is retired");
         let verdict = self.look_at_new().await?.unwrap_or(Verdict::NotKnown);
+        if verdict == Verdict::Accepted
+            && let Some(error) = self.missing_after_all(&secret).await?
+        {
+            return self.hold_for(&error).await;
+        }
         let shown = match self.job.rotator().inspect(self.job.target()).await {
             Ok(shown) => shown,
             Err(error) => return self.cannot_look(&error).await,
@@ -62,75 +63,87 @@ impl AttemptRun<'_> {
                 Ok(Turn::On)
             }
             BeforeComplete::Superseded => {
-                let reason = "somebody else's rotation took the place of ours at the vendor; the old secret was not \
-                              retired here, and the destinations hold the secret that we were given";
-                self.superseded(reason.to_owned()).await
+                let reason = "the vendor refuses our secret and uses another one than before: somebody else's rotation \
+                              took the place of ours. The destinations hold the secret that we were given";
+                self.superseded(reason).await
             }
             BeforeComplete::RollBack => self.roll_back().await,
-            BeforeComplete::CannotTell => self.not_seen().await,
+            BeforeComplete::CannotTell => self.cannot_tell(verdict).await,
         }
     }
 
-    pub(super) async fn retire_old(&mut self) -> Result<Turn, EngineError> {
+    async fn cannot_tell(&mut self, verdict: Verdict) -> Result<Turn, EngineError> {
+        let propagation = self.job.rotator().profile().propagation();
+        let sentence = match verdict {
+            Verdict::NotKnown => return self.not_seen().await,
+            // A secret that was dropped can be accepted until that has shown everywhere.
+            Verdict::Accepted if !self.looked_again && !propagation.is_zero() => {
+                self.looked_again = true;
+                self.doing(&format!(
+                    "waiting {} s, in which the vendor may still change",
+                    propagation.as_secs().max(1)
+                ));
+                self.wait(propagation).await?;
+                return Ok(Turn::On);
+            }
+            Verdict::Accepted => {
+                "the vendor accepts the new secret and shows others in its place; the old one was not retired here. \
+                 Look whether somebody else rotates this client, then resume"
+            }
+            Verdict::Refused => {
+                "the vendor refuses the new secret although it shows nobody else's in its place; the old one was not \
+                 retired here. Is the client inactive? Resume once it is not"
+            }
+        };
+        self.hold(true, sentence).await
+    }
+
+    async fn retire_old(&mut self) -> Result<Turn, EngineError> {
         self.doing("retiring the old secret");
         self.still_ours().await?;
         let Some(kept) = &self.kept else { return self.answer_is_gone().await };
         match self.job.rotator().complete(self.job.target(), kept).await {
             Ok(()) => self.record(Event::Completed).await.map(|()| Turn::On),
-            // The witnesses tell on the next round: never called again blind.
-            Err(error) if error.effect() != Effect::NotApplied => Ok(Turn::On),
+            Err(error) if error.effect() == Effect::Unknown => {
+                // The witnesses tell on the next round: never called again blind. And not before this one cannot arrive
+                // any more, for it would complete whatever is pending then, be it a later rotation.
+                self.doing("waiting until a lost completion cannot arrive any more");
+                self.wait(self.job.rotator().profile().straggler()).await?;
+                Ok(Turn::On)
+            }
+            Err(error) if error.effect() == Effect::Applied => Ok(Turn::On),
             Err(error) if error.refusal() == Some(Refusal::NothingPending) => Ok(Turn::On),
             Err(error) => {
                 let sentence = format!(
                     "the new secret is in use everywhere, and the vendor did not retire the old one: {}; resume later",
-                    chain(&error)
+                    self.say(&error)
                 );
                 self.hold(!error.is_transient(), sentence).await
             }
         }
     }
 
-    /// Ours was dropped at the vendor: goes back to the old secret if that one is still good.
-    pub(super) async fn roll_back(&mut self) -> Result<Turn, EngineError> {
-        self.doing("going back to the old secret");
-        match self.old_verdict(Verdict::Accepted).await {
-            Ok(Some(Verdict::Accepted)) => {}
-            Ok(Some(Verdict::Refused)) => {
-                let reason = "the vendor accepts neither the secret that we were given nor the one before: somebody \
-                              rotated this client, and the destinations do not have what they got";
-                return self.superseded(reason.to_owned()).await;
-            }
-            Ok(Some(Verdict::NotKnown)) => return self.not_seen().await,
-            Ok(None) => {
-                let sentence = "somebody cancelled the rotation at the vendor, and no destination holds the old secret \
-                                to go back to. Put a good secret in place, then rotate again";
-                return self.hold(true, sentence).await;
-            }
-            Err(error) => return self.hold_for(&error).await,
-        }
-        if let Err(error) = self.roll_back_destinations().await {
-            return self.hold_for(&error).await;
-        }
-        let reason = "somebody cancelled the rotation at the vendor; the old secret is in use again everywhere";
-        self.record(Event::RolledBack).await?;
-        Ok(Turn::Over(Ending::RolledBack(reason.to_owned())))
-    }
-
-    pub(super) async fn roll_back_destinations(&self) -> Result<(), DestinationError> {
-        for destination in self.job.destinations() {
-            destination.roll_back(self.version()).await?;
-        }
-        Ok(())
-    }
-
     /// Checks that the old secret is refused, forgets it, and wipes the sealed answer.
     pub(super) async fn finish(&mut self) -> Result<Turn, EngineError> {
+        if self.rounds_are_over() {
+            return self.hold(false, "rotations go on being pending at the vendor; resume later").await;
+        }
+        let secret = self.secret().await?;
+        if let (true, Some(secret)) = (self.resumed, &secret)
+            && let Some(turn) = self.lost_since(secret).await?
+        {
+            return Ok(turn);
+        }
         if self.state.old().is_none() {
             self.doing("seeing that the vendor refuses the old secret");
-            let old = match self.old_verdict(Verdict::Refused).await {
+            let old = match self.previous_verdict(secret.as_ref()).await? {
                 Ok(verdict) => verdict,
                 Err(error) => return self.hold_for(&error).await,
             };
+            if self.stopping() {
+                return Ok(Turn::On);
+            }
+            self.old = old;
             if old == Some(Verdict::Accepted) {
                 let sentence = "the new secret is in use everywhere, and the vendor still accepts the old one. Ask the \
                                 vendor, then resume to look again";
@@ -140,7 +153,12 @@ impl AttemptRun<'_> {
                 self.record(Event::OldChecked { verdict }).await?;
             }
         }
-        for destination in self.job.destinations() {
+        if let Some(turn) = self.left_pending().await? {
+            return Ok(turn);
+        }
+        let job = self.job;
+        for destination in job.destinations() {
+            self.keep_lease().await?;
             if let Err(error) = destination.forget_previous(self.version()).await {
                 return self.hold_for(&error).await;
             }
@@ -149,17 +167,95 @@ impl AttemptRun<'_> {
         Ok(Turn::Over(Ending::Rotated))
     }
 
-    /// What the vendor says to the previous secret; `None` when no destination has one.
-    pub(super) async fn old_verdict(&self, wanted: Verdict) -> Result<Option<Verdict>, DestinationError> {
+    /// A run that takes up a completed rotation sees that every destination still has the secret, before its last copy
+    /// outside of them is wiped.
+    async fn lost_since(&mut self, secret: &ClientSecret) -> Result<Option<Turn>, EngineError> {
+        let Some(missing) = self.missing_anywhere(secret).await? else { return Ok(None) };
         if !self.job.rotator().profile().has(Witness::Probe) {
+            return self.hold_for(&missing).await.map(Some);
+        }
+        match self.look_at_new().await? {
+            Some(Verdict::Accepted) => match self.missing_after_all(secret).await? {
+                Some(error) => self.hold_for(&error).await.map(Some),
+                None => Ok(None),
+            },
+            Some(Verdict::Refused) => {
+                let reason = "the rotation was done, and somebody rotated this client since: the vendor refuses our \
+                              secret, and not every destination has it any more";
+                self.superseded(reason).await.map(Some)
+            }
+            Some(Verdict::NotKnown) | None => self.not_seen().await.map(Some),
+        }
+    }
+
+    /// Delivers `secret` once more where a destination lacks it, if the vendor was seen to accept it; the first
+    /// destination that lacks it in the end.
+    async fn missing_after_all(&mut self, secret: &ClientSecret) -> Result<Option<DestinationError>, EngineError> {
+        match self.missing_anywhere(secret).await? {
+            Some(_) if self.new == Some(Verdict::Accepted) => self.deliver(secret, Done::Kept).await,
+            missing => Ok(missing),
+        }
+    }
+
+    /// What the vendor says to the previous secrets; `None` when no destination has one, or it cannot be asked.
+    async fn previous_verdict(
+        &mut self,
+        new: Option<&ClientSecret>,
+    ) -> Result<Result<Option<Verdict>, DestinationError>, EngineError> {
+        if !self.job.rotator().profile().has(Witness::Probe) {
+            return Ok(Ok(None));
+        }
+        let mut asked: Vec<ClientSecret> = Vec::new();
+        let mut worst = None;
+        let job = self.job;
+        for destination in job.destinations() {
+            self.keep_lease().await?;
+            let old = match destination.read(Label::Previous).await {
+                Ok(old) => old,
+                Err(error) => return Ok(Err(error)),
+            };
+            let Some(old) = old.filter(|old| new != Some(old) && !asked.contains(old)) else { continue };
+            let said = self.look(&old, Verdict::Refused).await?.unwrap_or(Verdict::NotKnown);
+            asked.push(old);
+            worst = match (worst, said) {
+                (Some(Verdict::Accepted), _) | (_, Verdict::Accepted) => Some(Verdict::Accepted),
+                (Some(Verdict::NotKnown), _) | (_, Verdict::NotKnown) => Some(Verdict::NotKnown),
+                (_, Verdict::Refused) => Some(Verdict::Refused),
+            };
+        }
+        Ok(Ok(worst))
+    }
+
+    /// Two-phase: a lost request of ours that arrives after all would leave a rotation pending that nobody remembers,
+    /// and that the next attempt takes for somebody else's. Waits it out, and drops it.
+    async fn left_pending(&mut self) -> Result<Option<Turn>, EngineError> {
+        if !self.two_phase() || self.state.unanswered().len() <= self.accounted {
             return Ok(None);
         }
-        for destination in self.job.destinations() {
-            if let Some(old) = destination.read(Label::Previous).await? {
-                let said = verdict(self.engine, self.job, &old, wanted).await;
-                return Ok(Some(said.unwrap_or(Verdict::NotKnown)));
+        let left = self.straggler_left();
+        if !left.is_zero() {
+            self.doing(&format!("waiting {} s, in which a lost request may still arrive", left.as_secs().max(1)));
+            self.wait(left).await?;
+            if self.stopping() {
+                return Ok(Some(Turn::On));
             }
+            self.waited_out += left;
         }
-        Ok(None)
+        match self.job.rotator().inspect(self.job.target()).await {
+            Ok(shown) if matches!(shown.pending, Pending::Yes(_)) => self.cancel().await.map(Some),
+            Ok(_) => Ok(None),
+            Err(error) => self.cannot_look(&error).await.map(Some),
+        }
+    }
+
+    /// How long a request that was never answered may still arrive.
+    pub(super) fn straggler_left(&self) -> Duration {
+        let straggler = self.job.rotator().profile().straggler().saturating_sub(self.waited_out);
+        let now = self.engine.clock.now();
+        let latest = (self.state.phase() == Phase::Issuing).then(|| self.state.sent());
+        let lost = self.state.unanswered().iter().skip(self.accounted).copied();
+        // A clock that went back behind the sending counts as no time passed.
+        let age = |sent| Duration::try_from(now.duration_since(sent)).unwrap_or_default();
+        lost.chain(latest).map(|sent| straggler.saturating_sub(age(sent))).max().unwrap_or_default()
     }
 }

@@ -1,0 +1,176 @@
+//! Going back to the old secret: because ours was dropped at the vendor, or because somebody asks for it.
+
+use cutover_core::{ClientSecret, Pending, Verdict};
+
+use super::{AttemptRun, Turn};
+use crate::{DestinationError, Ending, EngineError, Event, Label, Outcome, Phase};
+
+impl AttemptRun<'_> {
+    /// Goes back because somebody asks for it, until that is done, held or impossible.
+    pub(crate) async fn go_back(mut self) -> Result<Outcome, EngineError> {
+        loop {
+            let turn = if self.rounds_are_over() {
+                self.hold(false, "rotations go on being pending at the vendor; roll back later").await?
+            } else {
+                self.go_back_a_step().await?
+            };
+            self.rounds += 1;
+            match turn {
+                Turn::Over(ending) => return Ok(self.outcome(ending)),
+                Turn::On if self.stopping() => {
+                    return Ok(self.outcome(Ending::Stopped { phase: self.state.phase() }));
+                }
+                Turn::On => {}
+            }
+        }
+    }
+
+    /// Destinations first, the vendor last: both secrets are good until then, so nothing is cut wherever it stops.
+    async fn go_back_a_step(&mut self) -> Result<Turn, EngineError> {
+        let no_way_back = |reason| EngineError::Irreversible { target: self.job.target().id().clone(), reason };
+        if !self.two_phase() {
+            return Err(no_way_back("the old secret died at the vendor when the new one was issued"));
+        }
+        if self.state.phase() == Phase::Completed {
+            return Err(no_way_back("the old secret is retired"));
+        }
+        let shown = match self.job.rotator().inspect(self.job.target()).await {
+            Ok(shown) => shown,
+            Err(error) => return self.cannot_look(&error).await,
+        };
+        let before = self.state.before().current_last_four.as_ref();
+        if let (Some(before), Some(now)) = (before, &shown.current_last_four)
+            && before != now
+        {
+            return Err(no_way_back("the vendor uses another secret than before, so the old one is retired"));
+        }
+        let ours = if self.state.phase() == Phase::Issuing { None } else { self.secret().await? };
+        self.doing("going back to the old secret");
+        if let Some(turn) = self.no_good_old_secret(ours.as_ref()).await? {
+            return Ok(turn);
+        }
+        if let Some(error) = self.roll_back_destinations().await? {
+            return self.hold_for(&error).await;
+        }
+        let ours = ours.and_then(|secret| secret.last_four());
+        match &shown.pending {
+            Pending::Yes(_) if !Self::pending_is_theirs(&shown, ours.as_ref()) => return self.cancel().await,
+            Pending::NotShown => {
+                let sentence = "the old secret is in use everywhere, and the vendor does not show whether the new one is \
+                                still pending there";
+                return self.hold(true, sentence).await;
+            }
+            Pending::Yes(_) | Pending::No => {}
+        }
+        let left = self.straggler_left();
+        if !left.is_zero() {
+            self.doing(&format!("waiting {} s, in which a lost request may still arrive", left.as_secs().max(1)));
+            self.wait(left).await?;
+            self.waited_out += left;
+            return Ok(Turn::On);
+        }
+        self.rolled_back("the rotation was rolled back on request; the old secret is in use again everywhere").await
+    }
+
+    /// Ours was dropped at the vendor: goes back to the old secret if that one is still good.
+    pub(super) async fn roll_back(&mut self) -> Result<Turn, EngineError> {
+        self.doing("going back to the old secret");
+        let ours = self.secret().await?;
+        if let Some(turn) = self.no_good_old_secret(ours.as_ref()).await? {
+            return Ok(turn);
+        }
+        if let Some(error) = self.roll_back_destinations().await? {
+            return self.hold_for(&error).await;
+        }
+        self.rolled_back("somebody cancelled the rotation at the vendor; the old secret is in use again everywhere")
+            .await
+    }
+
+    async fn rolled_back(&mut self, reason: &str) -> Result<Turn, EngineError> {
+        self.record(Event::RolledBack).await?;
+        Ok(Turn::Over(Ending::RolledBack(reason.to_owned())))
+    }
+
+    /// Why there is no going back: no destination has an old secret to go back to, or the vendor refuses it. `None` when
+    /// the old secret is good.
+    async fn no_good_old_secret(&mut self, ours: Option<&ClientSecret>) -> Result<Option<Turn>, EngineError> {
+        let (olds, promoted) = match self.ways_back(ours).await? {
+            Ok(ways) => ways,
+            Err(error) => return self.hold_for(&error).await.map(Some),
+        };
+        if olds.is_empty() {
+            // Destinations that were empty before are empty again; nothing was in use.
+            if !promoted {
+                return Ok(None);
+            }
+            let sentence = "the rotation is cancelled at the vendor, and no destination holds the old secret to go \
+                            back to. Put a good secret in place, then resume";
+            return self.hold(true, sentence).await.map(Some);
+        }
+        let mut refused = 0;
+        for old in &olds {
+            match self.look(old, Verdict::Accepted).await? {
+                Some(Verdict::Accepted) => {
+                    self.old = Some(Verdict::Accepted);
+                    return Ok(None);
+                }
+                Some(Verdict::Refused) => refused += 1,
+                Some(Verdict::NotKnown) | None => {}
+            }
+        }
+        if self.stopping() {
+            return Ok(Some(Turn::On));
+        }
+        if refused < olds.len() {
+            let sentence = "whether the vendor accepts the old secret could not be seen, so nothing was put back; \
+                            resume later";
+            return self.hold(false, sentence).await.map(Some);
+        }
+        self.old = Some(Verdict::Refused);
+        let reason = "the vendor accepts neither the secret that we were given nor the one before: somebody rotated \
+                      this client, and the destinations do not have what they got";
+        self.superseded(reason).await.map(Some)
+    }
+
+    /// What the readers of each destination would get after a roll back, each value once, and whether any of them gets
+    /// ours now.
+    async fn ways_back(
+        &mut self,
+        ours: Option<&ClientSecret>,
+    ) -> Result<Result<(Vec<ClientSecret>, bool), DestinationError>, EngineError> {
+        let (job, mut olds, mut promoted) = (self.job, Vec::new(), false);
+        for destination in job.destinations() {
+            self.keep_lease().await?;
+            let way_back = async {
+                let current = destination.read(Label::Current).await?;
+                if current.is_none() || current.as_ref() != ours {
+                    return Ok((current, false));
+                }
+                Ok((destination.read(Label::Previous).await?, true))
+            };
+            let (back, in_use) = match way_back.await {
+                Ok(way) => way,
+                Err(error) => return Ok(Err(error)),
+            };
+            promoted |= in_use;
+            if let Some(old) = back
+                && !olds.contains(&old)
+            {
+                olds.push(old);
+            }
+        }
+        Ok(Ok((olds, promoted)))
+    }
+
+    /// Puts back what every destination had before; the first that could not, if any.
+    pub(super) async fn roll_back_destinations(&mut self) -> Result<Option<DestinationError>, EngineError> {
+        let (job, version) = (self.job, self.version());
+        for destination in job.destinations() {
+            self.keep_lease().await?;
+            if let Err(error) = destination.roll_back(version).await {
+                return Ok(Some(error));
+            }
+        }
+        Ok(None)
+    }
+}

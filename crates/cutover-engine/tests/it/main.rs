@@ -1,0 +1,18 @@
+//! The engine against an invented vendor, with every fault that the promises speak of.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to stop")]
+
+mod answers;
+mod check;
+mod clock;
+mod crashes;
+mod destinations;
+mod foreign;
+mod going_back;
+mod leaks;
+mod log;
+mod points;
+mod stores;
+mod straight;
+mod vendor;
+mod workers;
+mod world;
