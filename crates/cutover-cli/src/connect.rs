@@ -15,7 +15,6 @@ use crate::config::{
 };
 use crate::credential;
 use crate::error::{CliError, chain};
-use crate::paced::Paced;
 use crate::print::Printer;
 
 /// A vendor's client, with its credential.
@@ -87,17 +86,13 @@ impl<'c> Vendors<'c> {
             }
         };
         let kind = target.target.kind().as_str();
-        let rotator: Arc<dyn SecretRotator> = match client {
+        Ok(match client {
             Client::Stytch(client) if kind == stytch::M2M.as_str() => Arc::new(stytch::Rotator::m2m(client)),
             Client::Stytch(client) => Arc::new(stytch::Rotator::connected_apps(client)),
             Client::Hopae(client) => Arc::new(hopae::Rotator::apps(client)),
             Client::Zitadel(client) if kind == zitadel::API.as_str() => Arc::new(zitadel::Rotator::api_apps(client)),
             Client::Zitadel(client) if kind == zitadel::OIDC.as_str() => Arc::new(zitadel::Rotator::oidc_apps(client)),
             Client::Zitadel(client) => Arc::new(zitadel::Rotator::machine_users(client)),
-        };
-        Ok(match vendor.propagation {
-            Some(propagation) => Arc::new(Paced::new(rotator, propagation)),
-            None => rotator,
         })
     }
 
@@ -137,10 +132,13 @@ impl<'c> Vendors<'c> {
                 }
                 Client::Hopae(hopae::Client::new(config).map_err(|error| wrong(&error))?)
             }
-            VendorSettings::Zitadel { base_url, org_id, caller } => {
+            VendorSettings::Zitadel { base_url, org_id, propagation, caller } => {
                 let mut config = zitadel::Config::new(base_url.clone(), self.caller(caller, wrong).await?);
                 if let Some(org_id) = org_id {
                     config = config.organisation(org_id.as_str());
+                }
+                if let Some(propagation) = propagation {
+                    config = config.propagation(*propagation);
                 }
                 if let Some(late) = late {
                     config = config.straggler(late);

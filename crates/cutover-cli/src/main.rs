@@ -9,7 +9,6 @@ mod error;
 mod exit;
 mod interrupt;
 mod logs;
-mod paced;
 mod print;
 mod progress;
 mod report;

@@ -60,8 +60,6 @@ pub(crate) struct VendorConfig {
     pub(crate) settings: VendorSettings,
     /// How long an unanswered request may still arrive.
     pub(crate) late_arrival: Option<Duration>,
-    /// How long a change of secret may take until it shows everywhere at the vendor.
-    pub(crate) propagation: Option<Duration>,
 }
 
 /// What differs from vendor to vendor.
@@ -72,7 +70,7 @@ pub(crate) enum VendorSettings {
     /// Hopae Connect.
     Hopae { host: HopaeHost, api_key: Reference },
     /// Zitadel.
-    Zitadel { base_url: BaseUrl, org_id: Option<String>, caller: ZitadelCaller },
+    Zitadel { base_url: BaseUrl, org_id: Option<String>, propagation: Option<Duration>, caller: ZitadelCaller },
 }
 
 /// Where Hopae is reached.

@@ -16,6 +16,7 @@ late_arrival = "90s"
 
 [vendors.zitadel]
 base_url = "https://id.example"
+propagation = "2m"
 client_credentials = { client_id = "rotator", client_secret = { command = ["pass", "zitadel"] } }
 
 [[targets]]
@@ -72,6 +73,9 @@ fn a_good_file_is_read_whole_and_paths_are_relative_to_it() {
     assert_eq!(config.journal.key, Path::new("conf/cutover.key"));
     assert_eq!(config.vendors["eid"].late_arrival, Some(Duration::from_secs(90)));
     assert!(matches!(config.vendors["eid"].settings, VendorSettings::Hopae { .. }));
+    let minutes = Some(Duration::from_secs(120));
+    let zitadel = &config.vendors["zitadel"].settings;
+    assert!(matches!(zitadel, VendorSettings::Zitadel { propagation, .. } if *propagation == minutes));
     let billing = &config.targets[0];
     let names: Vec<_> = billing.destinations.iter().map(|one| (one.name.as_str(), one.destination.name())).collect();
     let json = ("secrets/billing.json#client_secret", "conf/secrets/billing.json#client_secret");
@@ -167,7 +171,7 @@ fn every_mistake_is_named_with_its_line_its_key_and_what_is_expected() {
             "name = \"sign-in\"",
             "name = \"billing\"",
             "targets[1].name",
-            "line 17 is called \"billing\" too",
+            "line 18 is called \"billing\" too",
             "of its own",
         ),
         ("name = \"sign-in\"", "name = \"sign in\"", "targets[1].name", "not valid", ""),

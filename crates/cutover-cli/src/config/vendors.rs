@@ -31,16 +31,12 @@ fn vendor(name: &str, table: &Table<'_>, folder: &Path) -> FoundVendor {
     let Some(vendor) = vendor_type(name, table) else { return FoundVendor { vendor: None, config: None } };
     let late_arrival =
         time(table, "late_arrival", "how long a request without an answer may still arrive, as in \"60s\" or \"2m\"");
-    let propagation = match vendor {
-        VendorType::Zitadel => time(table, "propagation", "how long a new secret may take to be known, as in \"60s\""),
-        VendorType::Stytch | VendorType::Hopae => None,
-    };
     let settings = match vendor {
         VendorType::Stytch => stytch(table, folder),
         VendorType::Hopae => hopae(table, folder),
         VendorType::Zitadel => zitadel(table, folder),
     };
-    let config = settings.map(|settings| VendorConfig { line: table.line(), settings, late_arrival, propagation });
+    let config = settings.map(|settings| VendorConfig { line: table.line(), settings, late_arrival });
     FoundVendor { vendor: Some(vendor), config }
 }
 
@@ -120,6 +116,7 @@ fn zitadel(table: &Table<'_>, folder: &Path) -> Option<VendorSettings> {
         None
     };
     let org_id = if table.has("org_id") { Some(table.needed_text("org_id", "the organisation's id")?) } else { None };
+    let propagation = time(table, "propagation", "how long a new secret may take to be known, as in \"60s\"");
     let given: Vec<_> = callers.into_iter().filter(|caller| table.has(caller)).collect();
     let caller = match given.as_slice() {
         ["token"] => needed(table, "token", folder, "a personal access token").map(ZitadelCaller::Token),
@@ -138,7 +135,7 @@ fn zitadel(table: &Table<'_>, folder: &Path) -> Option<VendorSettings> {
         }
     };
     let org_id = org_id.map(|found| found.value.to_owned());
-    Some(VendorSettings::Zitadel { base_url: base_url?, org_id, caller: caller? })
+    Some(VendorSettings::Zitadel { base_url: base_url?, org_id, propagation, caller: caller? })
 }
 
 /// A key file cannot be added by a gateway: what is sent is made from it.
