@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cutover::engine::{Engine, Event, Journal, JournalError, Lease, Recorded};
+use cutover::engine::{Engine, Event, Fleet, Job, Journal, JournalError, Lease, Recorded};
 use cutover::http::{Limits, ReqwestTransport};
 use cutover::{
     Attempt, ClientSecret, Clock, Issued, KeepError, Kept, Observation, Reply, ReplyKeeper, ReplySlot, RotateError,
@@ -77,10 +77,19 @@ impl fmt::Display for Death {
 
 /// Lets a child process rotate the `nth` client of a kind, and be killed at `death`. Fails if it was not, or not there.
 pub(crate) async fn killed(world: &World, client: &Client, nth: usize, death: Death) {
-    let mut command = command(world, client.kind, nth, Some(death));
-    let output = command.output().await.expect("a child process");
+    let output = command(world, Some(client.kind), nth, Some(death)).output().await.expect("a child process");
+    assert_killed(&output, death, client.target.id().as_str());
+}
+
+/// The same with the `nth` clients of all kinds at once; the first to come to `death` takes the others along.
+pub(crate) async fn fleet_killed(world: &World, nth: usize, death: Death) {
+    let output = command(world, None, nth, Some(death)).output().await.expect("a child process");
+    assert_killed(&output, death, "a fleet");
+}
+
+fn assert_killed(output: &Output, death: Death, context: &str) {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let context = format!("{} {death}: {said}", client.target.id());
+    let context = format!("{context} {death}: {said}");
     assert_eq!(output.status.signal(), Some(9), "{context}");
     assert!(said.contains(&format!("dies: {death}\n")), "{context}");
     assert!(!said.contains("ends: "), "{context}");
@@ -88,7 +97,7 @@ pub(crate) async fn killed(world: &World, client: &Client, nth: usize, death: De
 
 /// Lets a child process rotate the `nth` client of a kind where no file may grow beyond `blocks`, and says what it said.
 pub(crate) async fn squeezed(world: &World, client: &Client, nth: usize, blocks: u32) -> Output {
-    let plain = command(world, client.kind, nth, None);
+    let plain = command(world, Some(client.kind), nth, None);
     let plain = plain.as_std();
     let mut command = Command::new("sh");
     // Without the signal a write beyond the limit fails like one to a full disk.
@@ -100,9 +109,9 @@ pub(crate) async fn squeezed(world: &World, client: &Client, nth: usize, blocks:
     command.output().await.expect("a child process")
 }
 
-fn command(world: &World, kind: ClientKind, nth: usize, death: Option<Death>) -> Command {
-    let death = death.map(|death| death.to_string());
-    let part = json!({ "site": world.site.told(), "kind": kind.name(), "nth": nth, "death": death });
+fn command(world: &World, kind: Option<ClientKind>, nth: usize, death: Option<Death>) -> Command {
+    let (kind, death) = (kind.map(ClientKind::name), death.map(|death| death.to_string()));
+    let part = json!({ "site": world.site.told(), "kind": kind, "nth": nth, "death": death });
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["--exact", TEST, "--nocapture"]).env(PART, part.to_string()).env(logs::FOLDER, logs::folder());
     command.kill_on_drop(true);
@@ -115,7 +124,7 @@ async fn a_process_that_was_given_a_part_plays_it() {
     logs::on();
     let part: Value = serde_json::from_str(&part).expect("a part");
     let site = Site::heard(&part["site"]);
-    let kind = ClientKind::named(part["kind"].as_str().expect("a kind")).expect("a kind");
+    let kind = part["kind"].as_str().map(|name| ClientKind::named(name).expect("a kind"));
     let nth = part["nth"].as_u64().and_then(|nth| usize::try_from(nth).ok()).expect("a number");
     let death = part["death"].as_str().map(|name| Death::named(name).expect("a death"));
 
@@ -126,19 +135,23 @@ async fn a_process_that_was_given_a_part_plays_it() {
         Ok(journal) => Arc::new(journal),
         Err(error) => return say(&format!("ends: no journal: {error}\n")),
     };
-    let client = site.client(kind, nth);
-    let rotator = site.rotator(kind, &link);
-    let ended = match death {
-        None => Engine::new(journal, clock).rotate(&client.job(rotator)).await,
-        Some(death) => {
-            let mortal = Mortal { inner: rotator, death };
-            let journal = Arc::new(MortalJournal { inner: journal, death });
-            Engine::new(journal, clock).rotate(&client.job(Arc::new(mortal))).await
-        }
+    let journal = match death {
+        None => journal,
+        Some(death) => Arc::new(MortalJournal { inner: journal, death }),
     };
-    match ended {
-        Ok(outcome) => say(&format!("ends: {}\n", told(&outcome))),
-        Err(error) => say(&format!("ends: error: {error}\n")),
+    let job = |kind: ClientKind| {
+        let rotator = site.rotator(kind, &link);
+        site.client(kind, nth).job(match death {
+            None => rotator,
+            Some(death) => Arc::new(Mortal { inner: rotator, death }),
+        })
+    };
+    let jobs: Vec<Job> = kind.map_or(ClientKind::ALL.to_vec(), |kind| vec![kind]).into_iter().map(job).collect();
+    for ended in Fleet::new(Engine::new(journal, clock), jobs.len()).rotate(&jobs).await {
+        match ended {
+            Ok(outcome) => say(&format!("ends: {}\n", told(&outcome))),
+            Err(error) => say(&format!("ends: error: {error}\n")),
+        }
     }
 }
 

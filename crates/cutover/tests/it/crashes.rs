@@ -1,9 +1,9 @@
 //! A process is killed at every point of a rotation, and another one goes on.
 
 use cutover::Verdict;
-use cutover::engine::{Ending, EngineError};
+use cutover::engine::{Ending, EngineError, Fleet, Job};
 
-use crate::child::{Death, killed};
+use crate::child::{Death, fleet_killed, killed};
 use crate::site::ClientKind;
 use crate::world::{World, told};
 
@@ -40,6 +40,29 @@ async fn a_cut_answer_that_was_kept(kind: ClientKind) {
     let outcome = world.engine().resume(&job).await.expect("it can go on").expect("something to go on with");
     assert!(matches!(outcome.ending, Ending::Rotated), "{context}: {}", told(&outcome));
     world.assert_rotated(&client, &context).await;
+}
+
+#[tokio::test]
+async fn a_fleet_that_dies_in_the_middle_is_taken_up_where_each_of_it_stands() {
+    for death in [Death::BeforeIssue, Death::Answered, Death::Kept, Death::Recorded("promoted")] {
+        let world = World::on_sockets().await;
+        let fleet = ClientKind::ALL.map(|kind| world.client(kind, 2));
+        fleet_killed(&world, 2, death).await;
+        let jobs: Vec<Job> = fleet.iter().map(|(_, job)| job.clone()).collect();
+        let resumed = Fleet::new(world.engine(), 3).resume(&jobs).await;
+        let resumed: Vec<_> = resumed.into_iter().map(|outcome| outcome.expect("it can go on")).collect();
+        assert!(resumed.iter().any(Option::is_some), "{death}: nothing was left to go on with");
+        for ((client, job), resumed) in fleet.iter().zip(resumed) {
+            let context = format!("{} in a fleet, {death}", client.kind.name());
+            let outcome = match resumed {
+                Some(outcome) => outcome,
+                // Its turn had not come, or it was through.
+                None => world.engine().rotate(job).await.expect("the journal works"),
+            };
+            assert!(matches!(outcome.ending, Ending::Rotated), "{context}: {}", told(&outcome));
+            world.assert_rotated(client, &context).await;
+        }
+    }
 }
 
 async fn goes_on_after(kind: ClientKind, death: Death, fault: Option<&str>) {

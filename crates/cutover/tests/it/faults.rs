@@ -1,5 +1,6 @@
 //! Everything that can go wrong on the line with the request for a new secret, on real sockets.
 
+use cutover::Verdict;
 use cutover::engine::Ending;
 
 use crate::site::ClientKind;
@@ -36,6 +37,27 @@ async fn survives_what_the_line_does(kind: ClientKind) {
         let expected = issues[class(kind)];
         assert_eq!(world.issues(kind), expected, "{context}: requests for a secret");
         assert!(world.engine().resume(&job).await.expect("it can look").is_none(), "{context}: it is over");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_recovered_from_by_the_clock_of_this_machine() {
+    let world = World::in_real_time().await;
+    let world = &world;
+    let lost = async |kind: ClientKind| {
+        let (client, job) = world.client(kind, 0);
+        let outcome = world.engine().rotate(&job).await.expect("the journal works");
+        assert!(matches!(outcome.ending, Ending::Rotated), "{}", told(&outcome));
+        client
+    };
+    // One fault for each call, of which API apps and OIDC apps share one.
+    for kind in ClientKind::ALL.into_iter().filter(|kind| *kind != ClientKind::Oidc) {
+        world.disturb(kind, "1=lose_answer");
+    }
+    let [a, b, c, d, e, f] = ClientKind::ALL;
+    let (a, b, c, d, e, f) = tokio::join!(lost(a), lost(b), lost(c), lost(d), lost(e), lost(f));
+    for client in [a, b, c, d, e, f] {
+        world.assert_rotated(&client, client.kind.name()).await;
     }
 }
 
@@ -81,5 +103,34 @@ fn class(kind: ClientKind) -> usize {
         ClientKind::M2m | ClientKind::ConnectedApp => 0,
         ClientKind::App => 1,
         _ => 2,
+    }
+}
+
+mod a_request_that_arrives_a_second_time_is_harmless_or_noticed {
+    for_every_kind!(super::arrives_twice);
+}
+
+/// Where every request makes a secret that takes the place of the one before, a second arrival looks like somebody
+/// else's rotation and cannot be told from it. So a person is told, and nothing claims that all is well.
+async fn arrives_twice(kind: ClientKind) {
+    // Later than that it would arrive after the last look.
+    let last = if kind == ClientKind::MachineUser { 2 } else { 4 };
+    for after in 1..=last {
+        let context = format!("{} twice, after {after}", kind.name());
+        let world = World::on_sockets().await;
+        let (client, job) = world.client(kind, 0);
+        world.disturb(kind, &format!("1=duplicate_later:{after}"));
+        let mut outcome = world.engine().rotate(&job).await.expect("the journal works");
+        if class(kind) == 2 {
+            if let Ending::Held { hold, .. } = &outcome.ending {
+                assert!(hold.person && hold.sentence.contains("somebody rotated this client"), "{context}");
+                outcome = world.engine().resume(&job).await.expect("the journal works").expect("it is held");
+            }
+            assert!(matches!(outcome.ending, Ending::Superseded(_)), "{context}: {}", told(&outcome));
+            assert_eq!(outcome.new, Some(Verdict::Refused), "{context}");
+            outcome = world.engine().rotate(&job).await.expect("the journal works");
+        }
+        assert!(matches!(outcome.ending, Ending::Rotated), "{context}: {}", told(&outcome));
+        world.assert_rotated(&client, &context).await;
     }
 }

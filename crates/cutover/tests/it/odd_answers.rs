@@ -1,7 +1,7 @@
 //! Vendors that did what they were asked and answer with something that is no answer.
 
-use cutover::Verdict;
 use cutover::engine::{Ending, Phase};
+use cutover::{Attempt, Clock as _, Effect, Kept, MemoryKeeper, RotateError, SystemClock, Verdict};
 
 use crate::site::ClientKind;
 use crate::world::{World, told};
@@ -32,6 +32,28 @@ async fn kept_and_told(kind: ClientKind) {
         let outcome = world.engine().resume(&job).await.expect("the journal works").expect("something unfinished");
         assert!(matches!(outcome.ending, Ending::Rotated), "{context}: {}", told(&outcome));
         world.assert_rotated(&client, &context).await;
+    }
+}
+
+mod a_success_that_cannot_be_read_is_known_to_have_taken_effect {
+    for_every_kind!(super::known_to_have_taken_effect);
+}
+
+/// What an adapter says by itself, without an engine: the answer came, and is handed on whatever is in it.
+async fn known_to_have_taken_effect(kind: ClientKind) {
+    let missing = format!("1=drop_field:{}", kind.secret_field());
+    for (nth, fault) in ["1=html", "1=empty_body", &missing].into_iter().enumerate() {
+        let context = format!("{} {fault}", kind.name());
+        let world = World::on_sockets().await;
+        let (client, job) = world.client(kind, nth);
+        world.disturb(kind, fault);
+        let attempt = Attempt::new(client.target.id().clone(), SystemClock.now());
+        let reply = job.rotator().issue(&client.target, &attempt).await.expect("an answer came");
+        assert!((200..300).contains(&reply.status()) && reply.is_whole(), "{context}: {reply:?}");
+        let kept = Kept::keep(&MemoryKeeper::default(), &attempt, reply).await.expect("memory keeps");
+        let error = job.rotator().read(&client.target, &kept).expect_err("there is no secret in it");
+        assert!(matches!(error, RotateError::Unreadable(_)), "{context}: {error}");
+        assert_eq!((error.effect(), world.issues(kind)), (Effect::Applied, 1), "{context}: {error}");
     }
 }
 

@@ -27,6 +27,28 @@ async fn clients_with_odd_ids_are_rotated_like_any_other() {
 }
 
 #[tokio::test]
+async fn machine_users_with_odd_login_names_are_rotated_like_any_other() {
+    let world = World::on_sockets().await;
+    let logins = ["billing@acme.example", "a b+c", "50%", "q?x=1&y#z", "a/../b", "ü:ñ", &"l".repeat(190)];
+    for (nth, login) in logins.into_iter().enumerate() {
+        let user = json!({ "userName": login, "name": "Odd" });
+        let user = world.outsider.manage_zitadel("POST", "/management/v1/users/machine", &user).await;
+        let user = user["userId"].as_str().expect("an id");
+        let path = format!("/management/v1/users/{user}/secret");
+        let given = world.outsider.manage_zitadel("PUT", &path, &json!({})).await;
+        let client_id = given["clientId"].as_str().expect("an id");
+        let mut client = world.site.client_called(ClientKind::MachineUser, &format!("odd-{nth}"), client_id);
+        client.target = client.target.with_scope("user_id", user);
+        client.old = ClientSecret::new(given["clientSecret"].as_str().expect("a secret"));
+        write_secret(&client.file, &client.old);
+        let job = client.job(world.site.rotator(client.kind, world.link(client.kind)));
+        let outcome = world.engine().rotate(&job).await.expect("the journal works");
+        assert!(matches!(outcome.ending, Ending::Rotated), "{login}: {}", told(&outcome));
+        world.assert_rotated(&client, login).await;
+    }
+}
+
+#[tokio::test]
 async fn an_id_never_reaches_beyond_its_own_segment_of_a_path() {
     let world = World::on_sockets().await;
     let neighbour = world.site.client(ClientKind::M2m, 0).target.client_id().to_string();

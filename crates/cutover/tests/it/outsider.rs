@@ -78,6 +78,16 @@ impl Outsider {
         body
     }
 
+    /// The same at Zitadel, with the owner's token.
+    pub(crate) async fn manage_zitadel(&self, method: &str, path: &str, body: &Value) -> Value {
+        let url = format!("{}{path}", self.site.base_url(Vendor::Zitadel));
+        let method = method.parse().expect("a method");
+        let request = self.http.request(method, url).bearer_auth(self.site.text(Vendor::Zitadel, "token"));
+        let (status, body) = answer(request.body(body.to_string())).await;
+        assert_eq!(status, 200, "{}", body["message"]);
+        body
+    }
+
     fn stytch(&self, endpoint: &str, fields: &[(&str, &str)]) -> RequestBuilder {
         let project = self.site.text(Vendor::Stytch, "project_id");
         let base = self.site.base_url(Vendor::Stytch);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cutover::engine::{Ending, Engine, Job, Options, Outcome};
 use cutover::http::{Limits, ReqwestTransport, Transport};
 use cutover::stores::SqliteJournal;
-use cutover::{ClientSecret, Clock};
+use cutover::{ClientSecret, Clock, SystemClock};
 use cutover_conformance::emulated::{EmulatedClock, in_process};
 use cutover_emulator::server::{Listen, Server};
 use cutover_emulator::{Emulator, Vendor, canary};
@@ -37,27 +37,37 @@ pub(crate) struct World {
 impl World {
     /// The user is connected over real sockets; time begins now.
     pub(crate) async fn on_sockets() -> Self {
-        let transport: Arc<dyn Transport> =
-            Arc::new(ReqwestTransport::new(&Limits::default()).expect("a network transport"));
-        Self::new(cutover_emulator::Clock::real(), |_, _| Arc::clone(&transport)).await
+        let transport = network();
+        Self::new(cutover_emulator::Clock::real(), None, |_, _| Arc::clone(&transport)).await
+    }
+
+    /// The same, and what has to be waited for takes its time.
+    pub(crate) async fn in_real_time() -> Self {
+        let transport = network();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Self::new(cutover_emulator::Clock::real(), Some(clock), |_, _| Arc::clone(&transport)).await
     }
 
     /// The user calls the vendors in this process; time is simulated. The outsider still comes over sockets.
     pub(crate) async fn in_process() -> Self {
         let start = Timestamp::from_second(1_790_000_000).expect("in range");
-        Self::new(cutover_emulator::Clock::simulated(start), in_process).await
+        Self::new(cutover_emulator::Clock::simulated(start), None, in_process).await
     }
 
-    async fn new(clock: cutover_emulator::Clock, transport: impl Fn(&Emulator, Vendor) -> Arc<dyn Transport>) -> Self {
+    async fn new(
+        time: cutover_emulator::Clock,
+        clock: Option<Arc<dyn Clock>>,
+        transport: impl Fn(&Emulator, Vendor) -> Arc<dyn Transport>,
+    ) -> Self {
         let logs = logs::on();
         tracing::debug!(logs = %logs.display(), "a new world");
         let seed = 11;
-        let emulator = Emulator::builder().seed(seed).targets(TARGETS).clock(clock).build();
+        let emulator = Emulator::builder().seed(seed).targets(TARGETS).clock(time).build();
         let server = Server::start(emulator.clone(), Listen::default()).await.expect("a free port");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let base_urls = Vendor::ALL.map(|vendor| (vendor, server.base_url(vendor)));
         let site = Site::new(folder.path().to_owned(), seed, server.control_url(), base_urls.into());
-        let clock: Arc<dyn Clock> = Arc::new(EmulatedClock(emulator.clone()));
+        let clock = clock.unwrap_or_else(|| Arc::new(EmulatedClock(emulator.clone())));
         let link = |vendor| Link { transport: transport(&emulator, vendor), clock: Arc::clone(&clock) };
         let links = Vendor::ALL.map(|vendor| (vendor, link(vendor))).into();
         let journal = Arc::new(site.journal(&clock).await.expect("a new journal"));
@@ -171,6 +181,10 @@ impl World {
             [0, 1, 2, 3, 4].map(|column| row.try_get::<i64, _>(column).expect("a count"));
         Rows { unfinished, replies, keys, keys_ever, attempts }
     }
+}
+
+fn network() -> Arc<dyn Transport> {
+    Arc::new(ReqwestTransport::new(&Limits::default()).expect("a network transport"))
 }
 
 /// Counts of what the journal holds of one target.
