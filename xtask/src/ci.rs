@@ -1,10 +1,10 @@
 //! `cargo xtask ci`: what CI runs, and all it runs.
 
 use crate::run::{Done, cargo, cargo_command, run, say};
-use crate::{deps, test};
+use crate::{deps, sdks, test};
 
-/// Everything that has to hold before a change lands, cheapest first.
-pub(crate) fn ci() -> Done {
+/// Everything that has to hold before a change lands, cheapest first; the vendors' own clients only when asked for.
+pub(crate) fn ci(with_sdks: bool) -> Done {
     say("== fmt");
     cargo("fmt", &["--all", "--check"], &[])?;
     say("== deps");
@@ -18,5 +18,10 @@ pub(crate) fn ci() -> Done {
     say("== conformance");
     cargo("run", &["--quiet", "--locked", "-p", "cutover-conformance"], &[])?;
     say("== test");
-    test::test(&["--locked".to_owned()])
+    test::test(&["--locked".to_owned()])?;
+    if with_sdks {
+        say("== sdks");
+        sdks::sdks(&sdks::Args::default())?;
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ mod ci;
 mod deps;
 mod logs;
 mod run;
+mod sdks;
 mod test;
 
 use std::process::ExitCode;
@@ -27,7 +28,11 @@ enum Chore {
         args: Vec<String>,
     },
     /// Everything that has to hold before a change lands: fmt, clippy, docs, deps, test
-    Ci,
+    Ci {
+        /// Also runs the vendors' own clients, which takes package registries
+        #[arg(long)]
+        sdks: bool,
+    },
     /// Fails when an arrow between the workspace's crates is reversed
     Deps,
     /// Checks the rules of `conformance/` against the emulators
@@ -42,15 +47,18 @@ enum Chore {
         #[arg(value_enum)]
         what: bench::Bench,
     },
+    /// Runs the vendors' own clients, unmodified, against the emulators
+    Sdks(sdks::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Args::parse().chore {
         Chore::Test { args } => test::test(&args),
-        Chore::Ci => ci::ci(),
+        Chore::Ci { sdks } => ci::ci(sdks),
         Chore::Deps => deps::deps(),
         Chore::Conformance { args } => run::cargo("run", &["--quiet", "-p", "cutover-conformance", "--"], &args),
         Chore::Bench { what } => bench::bench(what),
+        Chore::Sdks(args) => sdks::sdks(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
