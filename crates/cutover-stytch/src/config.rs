@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover_core::{Clock, SystemClock};
-use cutover_http::{BaseUrl, BaseUrlError, BuildError, Credential, Limits, Pipeline, RetryPolicy, Transport};
+use cutover_core::Clock;
+use cutover_http::{BaseUrl, BuildError, Credential, Limits, Pipeline, PipelineBuilder, RetryPolicy, Transport};
 
 use crate::VENDOR;
 use crate::dialect::Stytch;
@@ -34,58 +34,48 @@ const PROJECT_ID_BYTES_MAX: usize = 200;
 pub struct Config {
     project_id: String,
     credential: Credential,
-    base_url: Option<BaseUrl>,
-    transport: Option<Arc<dyn Transport>>,
-    clock: Arc<dyn Clock>,
-    limits: Limits,
-    retry: RetryPolicy,
+    pipeline: PipelineBuilder,
     straggler: Option<Duration>,
 }
 
 impl Config {
     /// A project with its secret, on the host that its id belongs to: `project-live-…` is live, all others are test.
     pub fn new(project_id: impl Into<String>, credential: Credential) -> Self {
-        Self {
-            project_id: project_id.into(),
-            credential,
-            base_url: None,
-            transport: None,
-            clock: Arc::new(SystemClock),
-            limits: Limits::default(),
-            retry: RetryPolicy::default(),
-            straggler: None,
-        }
+        let project_id = project_id.into();
+        let host = if project_id.starts_with(LIVE_PREFIX) { LIVE } else { TEST };
+        let pipeline = Pipeline::builder(VENDOR, BaseUrl::from_static(host)).dialect(Arc::new(Stytch));
+        Self { project_id, credential, pipeline, straggler: None }
     }
 
     /// Another host than the project's own: a gateway, or an emulator.
     ///
     /// A project's custom domain does not belong here: its OAuth paths differ.
     pub fn base_url(mut self, base_url: BaseUrl) -> Self {
-        self.base_url = Some(base_url);
+        self.pipeline = self.pipeline.base_url(base_url);
         self
     }
 
     /// What carries the requests; by default the network.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.transport = Some(transport);
+        self.pipeline = self.pipeline.transport(transport);
         self
     }
 
     /// The clock by which waits are counted; by default the machine's own.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.pipeline = self.pipeline.clock(clock);
         self
     }
 
     /// How long a call may take and how much of its answer is kept.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.pipeline = self.pipeline.limits(limits);
         self
     }
 
     /// How often and how patiently a call is sent again where that is safe.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = policy;
+        self.pipeline = self.pipeline.retry(policy);
         self
     }
 
@@ -101,20 +91,8 @@ impl Config {
         if id.is_empty() || id.len() > PROJECT_ID_BYTES_MAX || !id.bytes().all(plain) {
             return Err(ConfigError::ProjectId);
         }
-        let base_url = match self.base_url {
-            Some(base_url) => base_url,
-            None => BaseUrl::parse(if id.starts_with(LIVE_PREFIX) { LIVE } else { TEST })?,
-        };
-        let mut pipeline = Pipeline::builder(VENDOR, base_url)
-            .clock(self.clock)
-            .limits(self.limits)
-            .retry(self.retry)
-            .dialect(Arc::new(Stytch));
-        if let Some(transport) = self.transport {
-            pipeline = pipeline.transport(transport);
-        }
         Ok(Parsed {
-            pipeline: pipeline.build()?,
+            pipeline: self.pipeline.build()?,
             project_id: self.project_id,
             credential: self.credential,
             straggler: self.straggler,
@@ -138,9 +116,6 @@ pub enum ConfigError {
     /// The project id is none.
     #[error("the project id has to be 1 to 200 visible ASCII characters without a colon, as in project-test-…")]
     ProjectId,
-    /// The vendor's own address is not a base URL.
-    #[error(transparent)]
-    BaseUrl(#[from] BaseUrlError),
     /// The pipeline cannot be put together.
     #[error(transparent)]
     Pipeline(#[from] BuildError),

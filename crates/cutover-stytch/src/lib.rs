@@ -11,10 +11,11 @@ use cutover_core::{Kind, Vendor};
 
 pub use client::{Client, ConnectedApps, M2m, OAuth};
 pub use config::{Config, ConfigError};
+pub use cutover_http::{Listing, Page, ShowOnce};
 pub use rotator::Rotator;
 pub use wire::{
     AccessToken, ClientType, ConnectedApp, CreateConnectedApp, CreateM2mClient, CreatedConnectedApp, CreatedM2mClient,
-    Filter, Introspection, M2mClient, NextSecret, Page, SearchConnectedApps, SearchM2mClients, Status,
+    Filter, Introspection, M2mClient, NextClientSecret, SearchConnectedApps, SearchM2mClients, Status,
     UpdateConnectedApp, UpdateM2mClient,
 };
 

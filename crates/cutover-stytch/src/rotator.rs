@@ -2,20 +2,15 @@
 
 use async_trait::async_trait;
 use cutover_core::{
-    Attempt, Call, ClientSecret, Issued, Kept, NotSent, Observation, Reply, RotateError, RotationProfile,
-    SecretRotator, Target, Verdict, Witness,
+    Attempt, ClientSecret, Issued, Kept, Observation, Reply, RotateError, RotationProfile, SecretRotator, Target,
+    Verdict, Witness,
 };
-use cutover_http::{FormValue, FromReply, Received, rescue};
+use cutover_http::{FromReply, Received, rescue};
 
-use crate::client::{INTROSPECT, TOKEN};
 use crate::dialect::INVALID_CLIENT;
 use crate::family::{Family, Step};
-use crate::wire::{self, NextSecret};
+use crate::wire::{self, NextClientSecret};
 use crate::{Client, VENDOR};
-
-/// The token that a Connected App's secret is tried with: no token of Stytch's looks like it, so that every answer is
-/// about the secret.
-const MADE_UP_TOKEN: &str = "cutover-probe";
 
 /// Rotates the secrets of one family of Stytch clients.
 ///
@@ -58,31 +53,10 @@ impl Rotator {
         Self { client, family, profile }
     }
 
-    /// Whether `target` is this rotator's to handle.
-    fn check(&self, target: &Target, operation: &'static str) -> Result<(), RotateError> {
-        let kind = self.family.kind();
-        if *target.vendor() == VENDOR && *target.kind() == kind {
-            return Ok(());
-        }
-        let reason = format!(
-            "the target is of kind {} at {}, and this rotator handles kind {kind} at {VENDOR}",
-            target.kind(),
-            target.vendor()
-        );
-        Err(NotSent::misuse(call(target, operation), reason).into())
-    }
-
-    /// Whether `kept` answers a request about `target`.
-    fn check_kept(target: &Target, kept: &Kept, operation: &'static str) -> Result<(), RotateError> {
-        if kept.slot().target() == target.id() {
-            return Ok(());
-        }
-        let reason = format!("the kept reply belongs to {}", kept.slot().target());
-        Err(NotSent::misuse(call(target, operation), reason).into())
-    }
-
-    async fn step(&self, target: &Target, step: Step) -> Result<Received, RotateError> {
-        self.client.step(self.family, step, target.client_id(), Some(target.id())).await
+    /// The client for `target`, if it is this rotator's to handle.
+    fn locate(&self, operation: &'static str, target: &Target) -> Result<Client, RotateError> {
+        self.profile.check(operation, target)?;
+        Ok(self.client.about(target.id()))
     }
 }
 
@@ -93,41 +67,39 @@ impl SecretRotator for Rotator {
     }
 
     async fn issue(&self, target: &Target, _attempt: &Attempt) -> Result<Reply, RotateError> {
-        self.check(target, self.family.step(Step::Start))?;
-        Ok(self.step(target, Step::Start).await?.into_reply(&[]))
+        let client = self.locate("issue", target)?;
+        Ok(client.step(self.family, Step::Start, target.client_id()).await?.into_reply(&[]))
     }
 
     fn read(&self, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
-        let operation = self.family.step(Step::Start);
-        self.check(target, operation)?;
-        Self::check_kept(target, kept, operation)?;
-        Ok(Issued::new(NextSecret::from_reply(&call(target, operation), kept.reply())?.secret))
+        let client = self.locate("read", target)?;
+        kept.check("read", target)?;
+        Ok(Issued::new(NextClientSecret::from_reply(&client.call("read"), kept.reply())?.secret))
     }
 
     async fn complete(&self, target: &Target, kept: &Kept) -> Result<(), RotateError> {
-        let operation = self.family.step(Step::Commit);
-        self.check(target, operation)?;
-        Self::check_kept(target, kept, operation)?;
+        let client = self.locate("complete", target)?;
+        kept.check("complete", target)?;
         // The status says that it is done; the answer holds nothing that is needed.
-        self.step(target, Step::Commit).await.map(drop)
+        client.step(self.family, Step::Commit, target.client_id()).await.map(drop)
     }
 
     async fn cancel(&self, target: &Target) -> Result<(), RotateError> {
-        self.check(target, self.family.step(Step::Cancel))?;
-        self.step(target, Step::Cancel).await.map(drop)
+        let client = self.locate("cancel", target)?;
+        client.step(self.family, Step::Cancel, target.client_id()).await.map(drop)
     }
 
     async fn inspect(&self, target: &Target) -> Result<Observation, RotateError> {
-        self.check(target, self.family.operations().get)?;
-        let received = self.client.fetch(self.family, target.client_id(), Some(target.id())).await?;
+        let client = self.locate("inspect", target)?;
+        let received = client.fetch(self.family, target.client_id()).await?;
         let (client_id, pending, current) = match self.family {
             Family::M2m => {
-                let client = received.json::<wire::M2mClientAnswer>()?.m2m_client;
-                (client.client_id, client.pending, client.secret_last_four)
+                let shown = received.json::<wire::M2mClientAnswer>()?.m2m_client;
+                (shown.client_id, shown.pending, shown.secret_last_four)
             }
             Family::ConnectedApps => {
-                let app = received.json::<wire::ConnectedAppAnswer>()?.connected_app;
-                (app.client_id, app.pending, app.secret_last_four)
+                let shown = received.json::<wire::ConnectedAppAnswer>()?.connected_app;
+                (shown.client_id, shown.pending, shown.secret_last_four)
             }
         };
         if client_id != *target.client_id() {
@@ -141,15 +113,8 @@ impl SecretRotator for Rotator {
     }
 
     async fn verify(&self, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
-        let operation = self.family.operations().verify;
-        self.check(target, operation)?;
-        let (endpoint, fields) = match self.family {
-            Family::M2m => (TOKEN, vec![("grant_type", FormValue::Text("client_credentials"))]),
-            Family::ConnectedApps => (INTROSPECT, vec![("token", FormValue::Text(MADE_UP_TOKEN))]),
-        };
-        let asked =
-            self.client.oauth_call(operation, endpoint, target.client_id(), secret, fields, Some(target.id())).await;
-        match asked {
+        let client = self.locate("verify", target)?;
+        match client.probe(self.family, target.client_id(), secret).await {
             Ok(received) => Ok(self.judge(&received)),
             Err(error) => judge_failure(error),
         }
@@ -179,8 +144,4 @@ fn judge_failure(error: RotateError) -> Result<Verdict, RotateError> {
         }
         _ => Ok(Verdict::NotKnown),
     }
-}
-
-fn call(target: &Target, operation: &'static str) -> Call {
-    Call::new(VENDOR, operation).on(target.id())
 }

@@ -1,12 +1,12 @@
 //! Connected Apps.
 
 use cutover_core::{ClientId, RotateError};
-use cutover_http::{Outgoing, ShowOnce};
+use cutover_http::{Listing, Outgoing, Page, ShowOnce};
 
 use super::Client;
 use crate::family::{Family, Step};
 use crate::wire::{
-    ConnectedApp, ConnectedAppAnswer, ConnectedAppsAnswer, CreateConnectedApp, CreatedConnectedApp, NextSecret, Page,
+    ConnectedApp, ConnectedAppAnswer, ConnectedAppsAnswer, CreateConnectedApp, CreatedConnectedApp, NextClientSecret,
     SearchConnectedApps, UpdateConnectedApp,
 };
 
@@ -27,7 +27,7 @@ impl<'a> ConnectedApps<'a> {
     /// With an unknown effect an app may exist that nobody has the secret of: search for it before making another.
     pub async fn create(&self, new: &CreateConnectedApp) -> Result<ShowOnce<CreatedConnectedApp>, RotateError> {
         let call = Outgoing::post(Family::ConnectedApps.operations().create, Family::ConnectedApps.path()).json(new);
-        Ok(self.client.send(call).await?.into_show_once(&[]))
+        Ok(self.client.as_caller(call).await?.into_show_once(&[]))
     }
 
     /// One app, without its secret.
@@ -35,7 +35,7 @@ impl<'a> ConnectedApps<'a> {
     /// # Errors
     /// When it does not exist, or the project's credential is not accepted.
     pub async fn get(&self, id: &ClientId) -> Result<ConnectedApp, RotateError> {
-        let received = self.client.fetch(Family::ConnectedApps, id, None).await?;
+        let received = self.client.fetch(Family::ConnectedApps, id).await?;
         Ok(received.json::<ConnectedAppAnswer>()?.connected_app)
     }
 
@@ -43,10 +43,24 @@ impl<'a> ConnectedApps<'a> {
     ///
     /// # Errors
     /// When the cursor is not accepted.
-    pub async fn search(&self, search: &SearchConnectedApps) -> Result<Page<ConnectedApp>, RotateError> {
+    pub async fn search(
+        &self,
+        search: &SearchConnectedApps,
+    ) -> Result<Page<ConnectedApp, SearchConnectedApps>, RotateError> {
         let path = Family::ConnectedApps.path().literal("search");
         let call = Outgoing::post(Family::ConnectedApps.operations().search, path).json(search).idempotent();
-        Ok(self.client.send(call).await?.json::<ConnectedAppsAnswer>()?.into())
+        Ok(self.client.as_caller(call).await?.json::<ConnectedAppsAnswer>()?.page(search))
+    }
+
+    /// Every app, over all pages. Pages are asked for as they are needed.
+    ///
+    /// The errors in it are those of [`search`](Self::search).
+    pub fn search_all(&self, search: &SearchConnectedApps) -> Listing<ConnectedApp> {
+        let (client, call) = (self.client.clone(), self.client.call(Family::ConnectedApps.operations().search));
+        Listing::new(call, search.clone(), move |search| {
+            let client = client.clone();
+            async move { client.connected_apps().search(&search).await }
+        })
     }
 
     /// Changes what is given and leaves the rest; type, id and secrets cannot be changed this way.
@@ -56,7 +70,7 @@ impl<'a> ConnectedApps<'a> {
     pub async fn update(&self, id: &ClientId, update: &UpdateConnectedApp) -> Result<ConnectedApp, RotateError> {
         let path = Family::ConnectedApps.path().id(id.as_str());
         let call = Outgoing::put(Family::ConnectedApps.operations().update, path).json(update);
-        Ok(self.client.send(call).await?.json::<ConnectedAppAnswer>()?.connected_app)
+        Ok(self.client.as_caller(call).await?.json::<ConnectedAppAnswer>()?.connected_app)
     }
 
     /// Ends an app and all its secrets.
@@ -65,7 +79,7 @@ impl<'a> ConnectedApps<'a> {
     /// When it does not exist.
     pub async fn delete(&self, id: &ClientId) -> Result<(), RotateError> {
         let path = Family::ConnectedApps.path().id(id.as_str());
-        self.client.send(Outgoing::delete(Family::ConnectedApps.operations().delete, path)).await.map(drop)
+        self.client.as_caller(Outgoing::delete(Family::ConnectedApps.operations().delete, path)).await.map(drop)
     }
 
     /// Makes a second secret beside the one in use. The answer is the only place where it is shown.
@@ -74,8 +88,8 @@ impl<'a> ConnectedApps<'a> {
     /// Refused with [`Refusal::AlreadyPending`](cutover_core::Refusal) while a rotation is in progress, and with
     /// `HasNoSecret` for a public app. With an unknown effect one may be in progress with a secret that nobody saw:
     /// `get` tells.
-    pub async fn rotate_start(&self, id: &ClientId) -> Result<ShowOnce<NextSecret>, RotateError> {
-        Ok(self.client.step(Family::ConnectedApps, Step::Start, id, None).await?.into_show_once(&[]))
+    pub async fn rotate_start(&self, id: &ClientId) -> Result<ShowOnce<NextClientSecret>, RotateError> {
+        Ok(self.client.step(Family::ConnectedApps, Step::Start, id).await?.into_show_once(&[]))
     }
 
     /// Puts the second secret in place of the first, which dies at once. Takes whichever is pending.
@@ -83,7 +97,7 @@ impl<'a> ConnectedApps<'a> {
     /// # Errors
     /// Refused with [`Refusal::NothingPending`](cutover_core::Refusal) when no rotation is in progress.
     pub async fn rotate(&self, id: &ClientId) -> Result<ConnectedApp, RotateError> {
-        let received = self.client.step(Family::ConnectedApps, Step::Commit, id, None).await?;
+        let received = self.client.step(Family::ConnectedApps, Step::Commit, id).await?;
         Ok(received.json::<ConnectedAppAnswer>()?.connected_app)
     }
 
@@ -92,7 +106,7 @@ impl<'a> ConnectedApps<'a> {
     /// # Errors
     /// Refused with [`Refusal::NothingPending`](cutover_core::Refusal) when no rotation is in progress.
     pub async fn rotate_cancel(&self, id: &ClientId) -> Result<ConnectedApp, RotateError> {
-        let received = self.client.step(Family::ConnectedApps, Step::Cancel, id, None).await?;
+        let received = self.client.step(Family::ConnectedApps, Step::Cancel, id).await?;
         Ok(received.json::<ConnectedAppAnswer>()?.connected_app)
     }
 }

@@ -1,13 +1,13 @@
 //! The endpoints on which a client shows its own secret.
 
-use cutover_core::{ClientId, ClientSecret, RotateError, TargetId};
-use cutover_http::{FormValue, Outgoing, Path, Received};
+use cutover_core::{ClientId, ClientSecret, RotateError};
+use cutover_http::FormValue;
 
-use super::{Client, about};
+use super::Client;
 use crate::wire::{AccessToken, Introspection};
 
-pub(crate) const TOKEN: &str = "oauth2/token";
-pub(crate) const INTROSPECT: &str = "oauth2/introspect";
+pub(super) const TOKEN: &str = "oauth2/token";
+pub(super) const INTROSPECT: &str = "oauth2/introspect";
 
 /// The OAuth endpoints of a project. The project's own secret is not sent to them.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ impl<'a> OAuth<'a> {
         if !scopes.is_empty() {
             fields.push(("scope", FormValue::Text(&scopes)));
         }
-        let received = self.client.oauth_call("oauth.token", TOKEN, id, secret, fields, None).await?;
+        let received = self.client.as_client("oauth.token", TOKEN, id, secret, fields).await?;
         AccessToken::read(&received)
     }
 
@@ -50,28 +50,7 @@ impl<'a> OAuth<'a> {
         token: &ClientSecret,
     ) -> Result<Introspection, RotateError> {
         let fields = vec![("token", FormValue::Secret(token))];
-        let received = self.client.oauth_call("oauth.introspect", INTROSPECT, id, secret, fields, None).await?;
+        let received = self.client.as_client("oauth.introspect", INTROSPECT, id, secret, fields).await?;
         Introspection::read(&received)
-    }
-}
-
-impl Client {
-    /// A call that a client makes with its own secret, which stands in the body and nowhere else.
-    ///
-    /// May be sent again: a second token does no harm, and introspection changes nothing.
-    pub(crate) async fn oauth_call(
-        &self,
-        operation: &'static str,
-        endpoint: &'static str,
-        id: &ClientId,
-        secret: &ClientSecret,
-        mut fields: Vec<(&str, FormValue<'_>)>,
-        target: Option<&TargetId>,
-    ) -> Result<Received, RotateError> {
-        fields.push(("client_id", FormValue::Text(id.as_str())));
-        fields.push(("client_secret", FormValue::Secret(secret)));
-        let path = Path::new().literal("v1/public").id(self.project_id()).literal(endpoint);
-        let call = Outgoing::post(operation, path).form(&fields).idempotent();
-        self.0.pipeline.send(about(call, target)).await
     }
 }

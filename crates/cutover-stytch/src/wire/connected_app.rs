@@ -1,9 +1,10 @@
 //! Connected Apps.
 
 use cutover_core::{ClientId, LastFour, Pending};
+use cutover_http::{Page, lenient};
 use serde::{Deserialize, Serialize};
 
-use super::{Page, ResultsMetadata, last_four, lenient, none_pending, pending};
+use super::{ResultsMetadata, last_four, none_pending, pending};
 
 /// A Connected App, without its secret.
 ///
@@ -119,9 +120,10 @@ pub(crate) struct ConnectedAppsAnswer {
     results_metadata: ResultsMetadata,
 }
 
-impl From<ConnectedAppsAnswer> for Page<ConnectedApp> {
-    fn from(answer: ConnectedAppsAnswer) -> Self {
-        Self::new(answer.connected_apps, answer.results_metadata)
+impl ConnectedAppsAnswer {
+    /// The page that answers `search`.
+    pub(crate) fn page(self, search: &SearchConnectedApps) -> Page<ConnectedApp, SearchConnectedApps> {
+        self.results_metadata.page(self.connected_apps, |cursor| search.clone().cursor(cursor))
     }
 }
 
@@ -264,7 +266,7 @@ impl UpdateConnectedApp {
 /// Units: `limit` counts apps, 100 by default and at most 1000.
 /// Errors: 400 for a cursor that is none.
 /// Source: as for [`ConnectedApp`].
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[must_use]
 pub struct SearchConnectedApps {
     #[serde(skip_serializing_if = "Option::is_none")]

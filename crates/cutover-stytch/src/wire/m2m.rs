@@ -1,11 +1,11 @@
 //! Machine-to-machine clients.
 
 use cutover_core::{ClientId, ClientSecret, LastFour, Pending};
-use cutover_http::ExposedInBody;
+use cutover_http::{ExposedInBody, Page, lenient};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Page, ResultsMetadata, last_four, lenient, none_pending, pending};
+use super::{ResultsMetadata, last_four, none_pending, pending};
 
 /// A machine-to-machine client, without its secret.
 ///
@@ -82,9 +82,10 @@ pub(crate) struct M2mClientsAnswer {
     results_metadata: ResultsMetadata,
 }
 
-impl From<M2mClientsAnswer> for Page<M2mClient> {
-    fn from(answer: M2mClientsAnswer) -> Self {
-        Self::new(answer.m2m_clients, answer.results_metadata)
+impl M2mClientsAnswer {
+    /// The page that answers `search`.
+    pub(crate) fn page(self, search: &SearchM2mClients) -> Page<M2mClient, SearchM2mClients> {
+        self.results_metadata.page(self.m2m_clients, |cursor| search.clone().cursor(cursor))
     }
 }
 
@@ -238,7 +239,7 @@ impl UpdateM2mClient {
 /// Units: `limit` counts clients, 100 by default and at most 1000.
 /// Errors: `m2m_search_*` types for a filter that is not accepted.
 /// Source: as for [`M2mClient`].
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[must_use]
 pub struct SearchM2mClients {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -283,14 +284,14 @@ impl SearchM2mClients {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Query {
     operator: &'static str,
     operands: Vec<Filter>,
 }
 
 /// One condition of a search: the field has one of the values.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "filter_name", content = "filter_value", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Filter {

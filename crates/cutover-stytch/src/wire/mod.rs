@@ -9,7 +9,7 @@ mod oauth;
 mod show_once;
 
 use cutover_core::{LastFour, Pending};
-use serde::de::DeserializeOwned;
+use cutover_http::{Page, lenient};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -19,30 +19,7 @@ pub use m2m::{CreateM2mClient, Filter, M2mClient, SearchM2mClients, Status, Upda
 pub(crate) use m2m::{M2mClientAnswer, M2mClientsAnswer};
 pub(crate) use oauth::IntrospectionAnswer;
 pub use oauth::{AccessToken, Introspection};
-pub use show_once::{CreatedConnectedApp, CreatedM2mClient, NextSecret};
-
-/// One page of a search.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Page<T> {
-    /// What was found, in Stytch's order.
-    pub clients: Vec<T>,
-    /// How many there are in all, where Stytch counts them.
-    pub total: Option<u64>,
-    /// Where the next page begins; `None` on the last one.
-    pub next_cursor: Option<String>,
-}
-
-impl<T> Page<T> {
-    fn new(clients: Vec<T>, metadata: ResultsMetadata) -> Self {
-        Self {
-            clients,
-            // -1 where totals are switched off.
-            total: metadata.total.and_then(|total| u64::try_from(total).ok()),
-            next_cursor: metadata.next_cursor.filter(|cursor| !cursor.is_empty()),
-        }
-    }
-}
+pub use show_once::{CreatedConnectedApp, CreatedM2mClient, NextClientSecret};
 
 /// `results_metadata` of a search.
 ///
@@ -58,10 +35,14 @@ struct ResultsMetadata {
     next_cursor: Option<String>,
 }
 
-/// A field that is not needed: what it holds if that fits, else the default. Not for secrets, which it would copy.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).unwrap_or_default())
+impl ResultsMetadata {
+    /// The page that this stands beside; `next` makes the request that goes on at a cursor.
+    fn page<T, N>(self, clients: Vec<T>, next: impl FnOnce(String) -> N) -> Page<T, N> {
+        // -1 where totals are switched off.
+        let total = self.total.and_then(|total| u64::try_from(total).ok());
+        let cursor = self.next_cursor.filter(|cursor| !cursor.is_empty());
+        Page::new(clients, total, cursor.map(next))
+    }
 }
 
 /// The last four characters of the secret in use, where they look like it.
@@ -149,9 +130,9 @@ mod tests {
             (r#"{"total":"7","next_cursor":null,"more":1}"#, None, None),
             ("{}", None, None),
         ] {
-            let metadata = serde_json::from_str(json).expect("readable");
-            let page = Page::<M2mClient>::new(Vec::new(), metadata);
-            assert_eq!((page.total, page.next_cursor.as_deref()), (total, cursor), "{json}");
+            let metadata: ResultsMetadata = serde_json::from_str(json).expect("readable");
+            let page = metadata.page(Vec::<M2mClient>::new(), |cursor| cursor);
+            assert_eq!((page.total, page.next.as_deref()), (total, cursor), "{json}");
         }
     }
 

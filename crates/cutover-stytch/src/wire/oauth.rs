@@ -4,12 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use cutover_core::{ClientSecret, RotateError};
-use cutover_http::{Received, rescue};
+use cutover_http::{Received, lenient, rescue};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
-
-use super::lenient;
 
 /// An access token that a machine-to-machine client got for its secret.
 ///

@@ -20,7 +20,7 @@ const APP: &str = "connected_app";
 /// from its browser and Android libraries.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct NextSecret {
+pub struct NextClientSecret {
     /// The secret, valid from now on beside the one in use.
     pub secret: ClientSecret,
     /// Whose it is, where the answer says so.
@@ -29,7 +29,7 @@ pub struct NextSecret {
     pub current_last_four: Option<LastFour>,
 }
 
-impl FromReply for NextSecret {
+impl FromReply for NextClientSecret {
     fn from_reply(call: &Call, reply: &Reply) -> Result<Self, RotateError> {
         let body = reply.expose_body();
         let secret = [M2M, APP]
@@ -138,12 +138,13 @@ mod tests {
     #[test]
     fn the_next_secret_of_either_family_is_read() {
         for wrapper in [M2M, APP] {
-            let next: NextSecret = read(started(wrapper).to_string().as_bytes()).expect("readable");
+            let next: NextClientSecret = read(started(wrapper).to_string().as_bytes()).expect("readable");
             assert_eq!(next.secret.expose(), SECRET);
             assert_eq!(next.client_id.expect("there").as_str(), "c-1");
             assert_eq!(next.current_last_four, LastFour::from_vendor("9sLp"));
         }
-        let flat: NextSecret = read(json!({"next_client_secret": SECRET}).to_string().as_bytes()).expect("readable");
+        let flat: NextClientSecret =
+            read(json!({"next_client_secret": SECRET}).to_string().as_bytes()).expect("readable");
         assert_eq!(flat.secret.expose(), SECRET);
     }
 
@@ -151,19 +152,19 @@ mod tests {
     fn odd_fields_around_it_do_not_matter() {
         let body = json!({"status_code": "two hundred", "m2m_client": {"client_id": 7, "status": [], "scopes": "x",
             "client_secret_last_four": null, "next_client_secret": SECRET}});
-        let next: NextSecret = read(body.to_string().as_bytes()).expect("readable");
+        let next: NextClientSecret = read(body.to_string().as_bytes()).expect("readable");
         assert_eq!((next.secret.expose(), next.client_id), (SECRET, None));
     }
 
     #[test]
     fn an_answer_without_the_secret_took_effect_and_is_named() {
         for body in [r#"{"request_id":"r-1","m2m_client":{"client_id":"c","next_client_secret":null}}"#, "<html>", ""] {
-            let error = read::<NextSecret>(body.as_bytes()).expect_err("there is none");
+            let error = read::<NextClientSecret>(body.as_bytes()).expect_err("there is none");
             assert_eq!(error.effect(), Effect::Applied);
         }
         let cut = started(M2M).to_string();
         let cut = &cut[..cut.find("w_P").expect("there")];
-        assert!(read::<NextSecret>(cut.as_bytes()).is_err());
+        assert!(read::<NextClientSecret>(cut.as_bytes()).is_err());
     }
 
     #[test]
@@ -190,7 +191,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
-            let _ = read::<NextSecret>(&bytes);
+            let _ = read::<NextClientSecret>(&bytes);
             let _ = read::<CreatedM2mClient>(&bytes);
             let _ = read::<CreatedConnectedApp>(&bytes);
         }
@@ -204,7 +205,7 @@ mod tests {
             if let Some(place) = body.get_mut(broken) {
                 *place = byte;
             }
-            let shown = match read::<NextSecret>(&body) {
+            let shown = match read::<NextClientSecret>(&body) {
                 Ok(next) => format!("{next:?}"),
                 Err(error) => format!("{error} {error:?}"),
             };

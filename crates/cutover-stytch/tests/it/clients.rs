@@ -55,7 +55,8 @@ async fn machine_clients_are_read_found_changed_and_deleted() {
     let server = answering(ok(&page)).await;
     let search = SearchM2mClients::new().limit(2).matching_any([Filter::ClientName(vec!["Reports".to_owned()])]);
     let page = client(&server).m2m().search(&search).await.expect("found");
-    assert_eq!((page.clients.len(), page.total, page.next_cursor.as_deref()), (2, Some(5), Some("c2")));
+    assert_eq!((page.items.len(), page.total), (2, Some(5)));
+    assert_eq!(page.next, Some(search.cursor("c2")));
     let body = json!({"limit": 2, "query": {"operator": "OR",
         "operands": [{"filter_name": "client_name", "filter_value": ["Reports"]}]}});
     assert_managed(&only(&server).await, "POST /v1/m2m/clients/search", &body);
@@ -129,7 +130,7 @@ async fn connected_apps_are_read_found_changed_rotated_and_deleted() {
     let server = answering(ok(&page)).await;
     let client = crate::support::client(&server);
     let page = client.connected_apps().search(&SearchConnectedApps::new().cursor("c")).await.expect("found");
-    assert_eq!((page.clients.len(), page.total, page.next_cursor), (1, None, None));
+    assert_eq!((page.items.len(), page.total, page.next), (1, None, None));
     assert_managed(&only(&server).await, "POST /v1/connected_apps/clients/search", &json!({"cursor": "c"}));
 }
 

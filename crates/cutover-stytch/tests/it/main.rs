@@ -2,6 +2,7 @@
 
 mod clients;
 mod failures;
+mod paging;
 mod rotation;
 mod support;
 mod verify;
