@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover_core::{Clock, SystemClock};
-use cutover_http::{BaseUrl, BaseUrlError, BuildError, Credential, Limits, Pipeline, RetryPolicy, Transport};
+use cutover_core::Clock;
+use cutover_http::{BaseUrl, BuildError, Credential, Limits, Pipeline, PipelineBuilder, RetryPolicy, Transport};
 
 use crate::VENDOR;
 use crate::dialect::Hopae;
@@ -25,13 +25,8 @@ const PRODUCTION: &str = "https://api.hopae.com/connect";
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Config {
-    host: &'static str,
     credential: Credential,
-    base_url: Option<BaseUrl>,
-    transport: Option<Arc<dyn Transport>>,
-    clock: Arc<dyn Clock>,
-    limits: Limits,
-    retry: RetryPolicy,
+    pipeline: PipelineBuilder,
     straggler: Option<Duration>,
 }
 
@@ -47,45 +42,37 @@ impl Config {
     }
 
     fn new(host: &'static str, credential: Credential) -> Self {
-        Self {
-            host,
-            credential,
-            base_url: None,
-            transport: None,
-            clock: Arc::new(SystemClock),
-            limits: Limits::default(),
-            retry: RetryPolicy::default(),
-            straggler: None,
-        }
+        let pipeline = Pipeline::builder(VENDOR, BaseUrl::from_static(host)).dialect(Arc::new(Hopae));
+        Self { credential, pipeline, straggler: None }
     }
 
     /// Another address than Hopae's own, up to where the version (`v1`) begins: a gateway, or an emulator.
     pub fn base_url(mut self, base_url: BaseUrl) -> Self {
-        self.base_url = Some(base_url);
+        self.pipeline = self.pipeline.base_url(base_url);
         self
     }
 
     /// What carries the requests; by default the network.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.transport = Some(transport);
+        self.pipeline = self.pipeline.transport(transport);
         self
     }
 
     /// The clock by which waits are counted; by default the machine's own.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+        self.pipeline = self.pipeline.clock(clock);
         self
     }
 
     /// How long a call may take and how much of its answer is kept.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.pipeline = self.pipeline.limits(limits);
         self
     }
 
     /// How often and how patiently a call is sent again where that is safe.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = policy;
+        self.pipeline = self.pipeline.retry(policy);
         self
     }
 
@@ -96,19 +83,7 @@ impl Config {
     }
 
     pub(crate) fn parse(self) -> Result<Parsed, ConfigError> {
-        let base_url = match self.base_url {
-            Some(base_url) => base_url,
-            None => BaseUrl::parse(self.host)?,
-        };
-        let mut pipeline = Pipeline::builder(VENDOR, base_url)
-            .clock(self.clock)
-            .limits(self.limits)
-            .retry(self.retry)
-            .dialect(Arc::new(Hopae));
-        if let Some(transport) = self.transport {
-            pipeline = pipeline.transport(transport);
-        }
-        Ok(Parsed { pipeline: pipeline.build()?, credential: self.credential, straggler: self.straggler })
+        Ok(Parsed { pipeline: self.pipeline.build()?, credential: self.credential, straggler: self.straggler })
     }
 }
 
@@ -124,9 +99,6 @@ pub(crate) struct Parsed {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The vendor's own address is not a base URL.
-    #[error(transparent)]
-    BaseUrl(#[from] BaseUrlError),
     /// The pipeline cannot be put together.
     #[error(transparent)]
     Pipeline(#[from] BuildError),

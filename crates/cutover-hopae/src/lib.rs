@@ -10,9 +10,10 @@ use cutover_core::{Kind, Vendor};
 
 pub use client::{Apps, Client, Webhooks};
 pub use config::{Config, ConfigError};
+pub use cutover_http::{Listing, Page, ShowOnce};
 pub use rotator::Rotator;
 pub use wire::{
-    App, AppPage, BatchItem, BatchResult, CreateApp, CreateApps, CreatedApp, CreatedApps, ListApps, NewClientSecret,
+    App, BatchItem, BatchResult, CreateApp, CreateApps, CreatedApp, CreatedApps, ListApps, NewClientSecret,
     NewWebhookSecret, UpdateApp, UpdateWebhook, WebhookConfig,
 };
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_core::{
-    Attempt, Call, ClientSecret, Issued, Kept, NoAnswer, NotSent, Observation, Refusal, Reply, RotateError,
-    RotationProfile, SecretRotator, Target, Verdict, Witness,
+    Attempt, ClientSecret, Issued, Kept, NoAnswer, NotSent, Observation, Refusal, Reply, RotateError, RotationProfile,
+    SecretRotator, Target, Verdict, Witness,
 };
 use cutover_http::{FromReply, Received, rescue};
 
-use crate::client::{REPLAYED, operations};
+use crate::client::KEPT_HEADERS;
 use crate::dialect::is_about_credentials;
 use crate::wire::NewClientSecret;
 use crate::{APP, Client, VENDOR};
@@ -48,17 +48,10 @@ impl Rotator {
         Self { client, profile }
     }
 
-    /// Whether `target` is this rotator's to handle.
-    fn check(target: &Target, operation: &'static str) -> Result<(), RotateError> {
-        if *target.vendor() == VENDOR && *target.kind() == APP {
-            return Ok(());
-        }
-        let reason = format!(
-            "the target is of kind {} at {}, and this rotator handles kind {APP} at {VENDOR}",
-            target.kind(),
-            target.vendor()
-        );
-        Err(NotSent::misuse(call(target, operation), reason).into())
+    /// The client for `target`, if it is this rotator's to handle.
+    fn locate(&self, operation: &'static str, target: &Target) -> Result<Client, RotateError> {
+        self.profile.check(operation, target)?;
+        Ok(self.client.about(target.id()))
     }
 }
 
@@ -69,41 +62,38 @@ impl SecretRotator for Rotator {
     }
 
     async fn issue(&self, target: &Target, attempt: &Attempt) -> Result<Reply, RotateError> {
-        Self::check(target, operations::ROTATE)?;
+        let client = self.locate("issue", target)?;
         if attempt.target() != target.id() {
             // Hopae may compare nothing but the body, which is empty: the answer would be another app's secret.
             let reason = format!("the attempt and its key belong to {}", attempt.target());
-            return Err(NotSent::misuse(call(target, operations::ROTATE), reason).into());
+            return Err(NotSent::misuse(client.call("issue"), reason).into());
         }
-        let sent = self.client.send_rotation(target.client_id(), Some(attempt.key()), Some(target.id())).await;
-        Ok(sent.map_err(unless_in_progress)?.into_reply(&[REPLAYED]))
+        let sent = client.rotate(target.client_id(), Some(attempt.key())).await;
+        Ok(sent.map_err(unless_in_progress)?.into_reply(KEPT_HEADERS))
     }
 
     fn read(&self, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
-        Self::check(target, operations::ROTATE)?;
-        if kept.slot().target() != target.id() {
-            let reason = format!("the kept reply belongs to {}", kept.slot().target());
-            return Err(NotSent::misuse(call(target, operations::ROTATE), reason).into());
-        }
-        let new = NewClientSecret::from_reply(&call(target, operations::ROTATE), kept.reply())?;
+        let client = self.locate("read", target)?;
+        kept.check("read", target)?;
+        let new = NewClientSecret::from_reply(&client.call("read"), kept.reply())?;
         Ok(Issued::new(new.secret).replayed(new.is_replayed))
     }
 
     async fn complete(&self, target: &Target, _kept: &Kept) -> Result<(), RotateError> {
-        Self::check(target, operations::COMPLETE)?;
+        let client = self.locate("complete", target)?;
         let reason = "Hopae retired the old secret when it issued the new one; there is nothing to complete";
-        Err(NotSent::misuse(call(target, operations::COMPLETE), reason).into())
+        Err(NotSent::misuse(client.call("complete"), reason).into())
     }
 
     async fn cancel(&self, target: &Target) -> Result<(), RotateError> {
-        Self::check(target, operations::CANCEL)?;
+        let client = self.locate("cancel", target)?;
         let reason = "Hopae retired the old secret when it issued the new one; that cannot be taken back";
-        Err(NotSent::misuse(call(target, operations::CANCEL), reason).into())
+        Err(NotSent::misuse(client.call("cancel"), reason).into())
     }
 
     async fn inspect(&self, target: &Target) -> Result<Observation, RotateError> {
-        Self::check(target, operations::GET)?;
-        let received = self.client.fetch(target.client_id(), Some(target.id())).await?;
+        let client = self.locate("inspect", target)?;
+        let received = client.fetch(target.client_id()).await?;
         let body = received.expose_body();
         let shown = rescue::text(body, &["clientId"]).or_else(|| rescue::text(body, &["client_id"]));
         if shown.as_deref() != Some(target.client_id().as_str()) {
@@ -114,8 +104,8 @@ impl SecretRotator for Rotator {
     }
 
     async fn verify(&self, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
-        Self::check(target, operations::VERIFY)?;
-        match self.client.probe(target.client_id(), secret, target.id()).await {
+        let client = self.locate("verify", target)?;
+        match client.probe(target.client_id(), secret).await {
             Ok(received) if looks_like_json(&received) => Ok(Verdict::Accepted),
             Ok(_) => Ok(Verdict::NotKnown),
             Err(error @ RotateError::NotSent(_)) => Err(error),
@@ -146,8 +136,4 @@ fn unless_in_progress(error: RotateError) -> RotateError {
 /// Whether a success may be Hopae's own list, and not the page of somebody in between.
 fn looks_like_json(received: &Received) -> bool {
     matches!(received.expose_body().trim_ascii_start(), [b'[' | b'{', ..])
-}
-
-fn call(target: &Target, operation: &'static str) -> Call {
-    Call::new(VENDOR, operation).on(target.id())
 }

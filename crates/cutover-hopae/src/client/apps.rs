@@ -1,11 +1,11 @@
 //! Apps.
 
 use cutover_core::{ClientId, IdempotencyKey, RotateError};
-use cutover_http::{Outgoing, ShowOnce};
+use cutover_http::{Listing, Outgoing, Page, ShowOnce};
 
-use super::{Client, REPLAYED, app, apps, operations, under};
+use super::{Client, KEPT_HEADERS, app, apps, under};
 use crate::wire::{
-    App, AppListAnswer, AppPage, CreateApp, CreateApps, CreatedApp, CreatedApps, ListApps, NewClientSecret, UpdateApp,
+    App, AppListAnswer, CreateApp, CreateApps, CreatedApp, CreatedApps, ListApps, NewClientSecret, UpdateApp,
 };
 
 /// The calls about apps.
@@ -30,8 +30,8 @@ impl<'a> Apps<'a> {
         new: &CreateApp,
         key: Option<&IdempotencyKey>,
     ) -> Result<ShowOnce<CreatedApp>, RotateError> {
-        let call = under(Outgoing::post(operations::CREATE, apps()).json(new), key);
-        Ok(self.client.send(call).await?.into_show_once(&[REPLAYED]))
+        let call = under(Outgoing::post("apps.create", apps()).json(new), key);
+        Ok(self.client.as_caller(call).await?.into_show_once(KEPT_HEADERS))
     }
 
     /// Makes several apps at once. The answer is the only place where their secrets are shown.
@@ -41,21 +41,33 @@ impl<'a> Apps<'a> {
     /// # Errors
     /// With an unknown effect some of the apps may exist.
     pub async fn create_batch(&self, new: &CreateApps) -> Result<ShowOnce<CreatedApps>, RotateError> {
-        let call = Outgoing::post(operations::CREATE_BATCH, apps().literal("batch")).json(&new.body());
+        let call = Outgoing::post("apps.create_batch", apps().literal("batch")).json(&new.body());
         let call = if new.is_keyed() { call.keyed() } else { call };
-        Ok(self.client.send(call).await?.into_show_once(&[]))
+        Ok(self.client.as_caller(call).await?.into_show_once(&[]))
     }
 
     /// One page of the workspace's apps, without their secrets.
     ///
     /// # Errors
     /// When the workspace key is not accepted.
-    pub async fn list(&self, page: &ListApps) -> Result<AppPage, RotateError> {
-        let mut call = Outgoing::get(operations::LIST, apps());
+    pub async fn list(&self, page: &ListApps) -> Result<Page<App, ListApps>, RotateError> {
+        let mut call = Outgoing::get("apps.list", apps());
         for (name, value) in page.query() {
             call = call.query(name, &value.to_string());
         }
-        Ok(self.client.send(call).await?.json::<AppListAnswer>()?.into())
+        Ok(self.client.as_caller(call).await?.json::<AppListAnswer>()?.page(page))
+    }
+
+    /// Every app of the workspace, over all pages. Pages are asked for as they are needed.
+    ///
+    /// The errors in it are those of [`list`](Self::list). An app that is made or deleted meanwhile may be missed or
+    /// come twice: Hopae counts through its list.
+    pub fn list_all(&self, page: &ListApps) -> Listing<App> {
+        let (client, call) = (self.client.clone(), self.client.call("apps.list"));
+        Listing::new(call, page.clone(), move |page| {
+            let client = client.clone();
+            async move { client.apps().list(&page).await }
+        })
     }
 
     /// One app, without its secret, also where Hopae shows it.
@@ -63,7 +75,7 @@ impl<'a> Apps<'a> {
     /// # Errors
     /// When it does not exist in this workspace, or the workspace key is not accepted.
     pub async fn get(&self, id: &ClientId) -> Result<App, RotateError> {
-        self.client.fetch(id, None).await?.json()
+        self.client.fetch(id).await?.json()
     }
 
     /// Changes what is given and leaves the rest; the secret cannot be changed this way.
@@ -71,7 +83,7 @@ impl<'a> Apps<'a> {
     /// # Errors
     /// When the app does not exist or a value is not accepted.
     pub async fn update(&self, id: &ClientId, update: &UpdateApp) -> Result<App, RotateError> {
-        self.client.send(Outgoing::patch(operations::UPDATE, app(id)).json(update)).await?.json()
+        self.client.as_caller(Outgoing::patch("apps.update", app(id)).json(update)).await?.json()
     }
 
     /// Ends an app and its secret.
@@ -79,7 +91,7 @@ impl<'a> Apps<'a> {
     /// # Errors
     /// When it does not exist in this workspace.
     pub async fn delete(&self, id: &ClientId) -> Result<(), RotateError> {
-        self.client.send(Outgoing::delete(operations::DELETE, app(id))).await.map(drop)
+        self.client.as_caller(Outgoing::delete("apps.delete", app(id))).await.map(drop)
     }
 
     /// Replaces the secret; the old one dies at once. The answer is the only place where the new one is shown, except a
@@ -96,6 +108,6 @@ impl<'a> Apps<'a> {
         id: &ClientId,
         key: Option<&IdempotencyKey>,
     ) -> Result<ShowOnce<NewClientSecret>, RotateError> {
-        Ok(self.client.send_rotation(id, key, None).await?.into_show_once(&[REPLAYED]))
+        Ok(self.client.rotate(id, key).await?.into_show_once(KEPT_HEADERS))
     }
 }

@@ -1,12 +1,13 @@
-//! One method per endpoint, and no rules of rotation.
+//! The typed client: one method per endpoint, no rotation rules.
 
 mod apps;
+mod probe;
 mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover_core::{ClientId, ClientSecret, IdempotencyKey, RotateError, TargetId};
+use cutover_core::{Call, ClientId, ClientSecret, IdempotencyKey, RotateError, TargetId};
 use cutover_http::{Authorization, Credential, Outgoing, Path, Received};
 use http::HeaderName;
 
@@ -14,40 +15,31 @@ pub use apps::Apps;
 pub use webhooks::Webhooks;
 
 use crate::config::Parsed;
-use crate::{Config, ConfigError};
+use crate::{Config, ConfigError, VENDOR};
 
 /// The header that marks an answer as a repeated one.
 pub(crate) const REPLAYED: &str = "idempotency-replayed";
+/// What is kept of an answer's headers: none of them holds a secret.
+pub(crate) const KEPT_HEADERS: &[&str] = &[REPLAYED];
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The names of the calls, as errors and spans show them.
-pub(crate) mod operations {
-    pub(crate) const CREATE: &str = "apps.create";
-    pub(crate) const CREATE_BATCH: &str = "apps.create_batch";
-    pub(crate) const LIST: &str = "apps.list";
-    pub(crate) const GET: &str = "apps.get";
-    pub(crate) const UPDATE: &str = "apps.update";
-    pub(crate) const DELETE: &str = "apps.delete";
-    pub(crate) const ROTATE: &str = "apps.rotate_client_secret";
-    pub(crate) const COMPLETE: &str = "apps.complete";
-    pub(crate) const CANCEL: &str = "apps.cancel";
-    pub(crate) const VERIFY: &str = "apps.verify";
-    pub(crate) const WEBHOOK_GET: &str = "webhooks.get";
-    pub(crate) const WEBHOOK_UPDATE: &str = "webhooks.update";
-    pub(crate) const WEBHOOK_ROTATE: &str = "webhooks.rotate_secret";
+/// A client of one Hopae workspace.
+///
+/// Clones share everything, connections included. Dropping the future of a call leaves its effect unknown, like a lost
+/// answer.
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Parsed>,
+    target: Option<TargetId>,
 }
 
-/// A client of one Hopae workspace. Clones share everything.
-#[derive(Clone, Debug)]
-pub struct Client(Arc<Parsed>);
-
 impl Client {
-    /// A client made from its configuration. Sends nothing yet.
+    /// A client by this configuration. Sends nothing yet.
     ///
     /// # Errors
-    /// When the configuration contradicts itself or the network transport cannot be set up.
+    /// When a limit is zero, or the default transport cannot be made.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        Ok(Self(Arc::new(config.parse()?)))
+        Ok(Self { shared: Arc::new(config.parse()?), target: None })
     }
 
     /// The apps of the workspace.
@@ -60,42 +52,57 @@ impl Client {
         Webhooks::new(self)
     }
 
+    /// The same client, about `target`: errors and spans name it.
+    pub(crate) fn about(&self, target: &TargetId) -> Self {
+        Self { target: Some(target.clone()), ..self.clone() }
+    }
+
     pub(crate) fn straggler(&self) -> Option<Duration> {
-        self.0.straggler
+        self.shared.straggler
     }
 
-    /// Sends a call that the workspace makes.
-    async fn send(&self, outgoing: Outgoing) -> Result<Received, RotateError> {
-        self.0.pipeline.send(outgoing.authorization(Authorization::Bearer(&self.0.credential))).await
+    /// The words of errors for `operation`.
+    pub(crate) fn call(&self, operation: &'static str) -> Call {
+        let call = Call::new(VENDOR, operation);
+        match &self.target {
+            Some(target) => call.on(target),
+            None => call,
+        }
     }
 
-    pub(crate) async fn fetch(&self, id: &ClientId, target: Option<&TargetId>) -> Result<Received, RotateError> {
-        self.send(about(Outgoing::get(operations::GET, app(id)), target)).await
+    pub(crate) async fn fetch(&self, id: &ClientId) -> Result<Received, RotateError> {
+        self.as_caller(Outgoing::get("apps.get", app(id))).await
     }
 
     /// Replaces an app's secret. The body stays empty.
-    pub(crate) async fn send_rotation(
-        &self,
-        id: &ClientId,
-        key: Option<&IdempotencyKey>,
-        target: Option<&TargetId>,
-    ) -> Result<Received, RotateError> {
-        let call = Outgoing::post(operations::ROTATE, app(id).literal("rotate-client-secret"));
-        self.send(about(under(call, key), target)).await
+    pub(crate) async fn rotate(&self, id: &ClientId, key: Option<&IdempotencyKey>) -> Result<Received, RotateError> {
+        let outgoing = Outgoing::post("apps.rotate_client_secret", app(id).literal("rotate-client-secret"));
+        self.as_caller(under(outgoing, key)).await
     }
 
-    /// Lists identity providers with an app's own credentials.
-    pub(crate) async fn probe(
+    /// Sends a call as the workspace.
+    async fn as_caller(&self, outgoing: Outgoing) -> Result<Received, RotateError> {
+        self.send(outgoing, Authorization::Bearer(&self.shared.credential)).await
+    }
+
+    /// Sends a call with an app's own credentials, not with the workspace's.
+    async fn as_client(
         &self,
+        outgoing: Outgoing,
         id: &ClientId,
         secret: &ClientSecret,
-        target: &TargetId,
     ) -> Result<Received, RotateError> {
         let secret = Credential::from(secret.duplicate());
-        let call = Outgoing::get(operations::VERIFY, Path::new().literal("v1/providers"))
-            .authorization(Authorization::Basic { user: id.as_str(), secret: &secret })
-            .target(target);
-        self.0.pipeline.send(call).await
+        self.send(outgoing, Authorization::Basic { user: id.as_str(), secret: &secret }).await
+    }
+
+    async fn send(&self, outgoing: Outgoing, authorization: Authorization<'_>) -> Result<Received, RotateError> {
+        let outgoing = outgoing.authorization(authorization);
+        let outgoing = match &self.target {
+            Some(target) => outgoing.target(target),
+            None => outgoing,
+        };
+        self.shared.pipeline.send(outgoing).await
     }
 }
 
@@ -114,13 +121,6 @@ fn app(id: &ClientId) -> Path {
 fn under(call: Outgoing, key: Option<&IdempotencyKey>) -> Outgoing {
     match key {
         Some(key) => call.secret_header(KEY, key.as_header_value()).keyed(),
-        None => call,
-    }
-}
-
-fn about(call: Outgoing, target: Option<&TargetId>) -> Outgoing {
-    match target {
-        Some(target) => call.target(target),
         None => call,
     }
 }

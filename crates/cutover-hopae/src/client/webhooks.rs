@@ -3,7 +3,7 @@
 use cutover_core::{ClientId, IdempotencyKey, RotateError};
 use cutover_http::{Outgoing, Path, ShowOnce};
 
-use super::{Client, REPLAYED, app, operations, under};
+use super::{Client, KEPT_HEADERS, app, under};
 use crate::wire::{NewWebhookSecret, UpdateWebhook, WebhookConfig};
 
 /// The calls about webhooks.
@@ -22,7 +22,7 @@ impl<'a> Webhooks<'a> {
     /// # Errors
     /// When the app does not exist in this workspace.
     pub async fn get(&self, id: &ClientId) -> Result<WebhookConfig, RotateError> {
-        WebhookConfig::read(&self.client.send(Outgoing::get(operations::WEBHOOK_GET, config(id))).await?)
+        WebhookConfig::read(&self.client.as_caller(Outgoing::get("webhooks.get", config(id))).await?)
     }
 
     /// Changes what is given and leaves the rest; the signing secret cannot be changed this way.
@@ -30,8 +30,8 @@ impl<'a> Webhooks<'a> {
     /// # Errors
     /// When the app does not exist or a value is not accepted.
     pub async fn update(&self, id: &ClientId, update: &UpdateWebhook) -> Result<WebhookConfig, RotateError> {
-        let call = Outgoing::patch(operations::WEBHOOK_UPDATE, config(id)).json(update);
-        WebhookConfig::read(&self.client.send(call).await?)
+        let call = Outgoing::patch("webhooks.update", config(id)).json(update);
+        WebhookConfig::read(&self.client.as_caller(call).await?)
     }
 
     /// Replaces the signing secret; Hopae signs with the new one at once, so the receiver should accept both for a
@@ -44,8 +44,8 @@ impl<'a> Webhooks<'a> {
         id: &ClientId,
         key: Option<&IdempotencyKey>,
     ) -> Result<ShowOnce<NewWebhookSecret>, RotateError> {
-        let call = under(Outgoing::post(operations::WEBHOOK_ROTATE, config(id).literal("rotate-secret")), key);
-        Ok(self.client.send(call).await?.into_show_once(&[REPLAYED]))
+        let call = under(Outgoing::post("webhooks.rotate_secret", config(id).literal("rotate-secret")), key);
+        Ok(self.client.as_caller(call).await?.into_show_once(KEPT_HEADERS))
     }
 }
 

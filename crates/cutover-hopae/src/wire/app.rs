@@ -1,11 +1,12 @@
 //! Apps.
 
 use cutover_core::ClientId;
+use cutover_http::{Page, Place, lenient};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{UpdateWebhook, WebhookConfig, lenient, moment};
+use super::{UpdateWebhook, WebhookConfig, moment};
 
 /// An app, without its secret.
 ///
@@ -178,28 +179,6 @@ impl ListApps {
     }
 }
 
-/// One page of apps.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct AppPage {
-    /// The apps, without their secrets.
-    pub apps: Vec<App>,
-    /// How many there are in all, where Hopae says so.
-    pub total: Option<u64>,
-    /// How many were skipped before this page.
-    pub offset: u64,
-}
-
-impl AppPage {
-    /// The page after this one; `None` after the last. It skips what was shown, also when a page came short.
-    pub fn next(&self, asked: &ListApps) -> Option<ListApps> {
-        let shown = u64::try_from(self.apps.len()).ok()?;
-        let seen = self.offset.checked_add(shown)?;
-        let is_last = shown == 0 || self.total.is_some_and(|total| total <= seen);
-        (!is_last).then(|| asked.clone().offset(seen))
-    }
-}
-
 /// The answer to `GET /apps`.
 ///
 /// Shape: `{"data": [App], "total": int, "limit": int, "offset": int}`; older examples have `"object": "list"` too.
@@ -215,9 +194,13 @@ pub(crate) struct AppListAnswer {
     offset: Option<u64>,
 }
 
-impl From<AppListAnswer> for AppPage {
-    fn from(answer: AppListAnswer) -> Self {
-        Self { apps: answer.data, total: answer.total, offset: answer.offset.unwrap_or_default() }
+impl AppListAnswer {
+    /// The page that answers `asked`.
+    pub(crate) fn page(self, asked: &ListApps) -> Page<App, ListApps> {
+        let wanted = asked.offset.unwrap_or_default();
+        // A server that gives an earlier page than it was asked for is gone on from where it is.
+        let offset = self.offset.map_or(wanted, |offset| offset.min(wanted));
+        Page::counted(self.data, self.total, Place::at(offset), |offset| asked.clone().offset(offset))
     }
 }
 
@@ -271,16 +254,20 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_gone_through_to_its_end_also_on_short_pages() {
-        let page = |value: Value| AppPage::from(serde_json::from_value::<AppListAnswer>(value).expect("readable"));
+    fn a_page_leads_to_the_one_after_what_it_shows() {
+        let page = |asked: &ListApps, value: Value| {
+            serde_json::from_value::<AppListAnswer>(value).expect("readable").page(asked).next
+        };
         let asked = ListApps::new().limit(2);
         let one = json!([{"clientId": "a"}]);
-        let first = page(json!({"object": "list", "data": one, "total": 2, "limit": 2, "offset": 0}));
-        let second = first.next(&asked).expect("there is more");
+        let second = page(&asked, json!({"object": "list", "data": one, "total": 2, "limit": 2, "offset": 0}));
+        let second = second.expect("there is more");
         assert_eq!(second, ListApps::new().limit(2).offset(1));
-        assert_eq!(page(json!({"data": one, "total": 2, "offset": 1})).next(&second), None);
-        assert_eq!(page(json!({"data": [], "total": 9, "offset": 3})).next(&second), None);
-        assert_eq!(page(json!({"data": one})).next(&asked), Some(ListApps::new().limit(2).offset(1)));
+        assert_eq!(page(&second, json!({"data": one, "total": 2, "offset": 1})), None);
+        assert_eq!(page(&asked, json!({"data": one})), Some(ListApps::new().limit(2).offset(1)));
+        assert_eq!(page(&second, json!({"data": []})), None);
+        // A server that gives the first page whatever it is asked for leads in a circle, which is noticed.
+        assert_eq!(page(&second, json!({"data": one, "total": 2, "offset": 0})), Some(second));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use cutover_core::{Call, ClientId, ClientSecret, IdempotencyKey, Reply, RotateError, Unreadable};
-use cutover_http::{FromReply, rescue};
+use cutover_http::{FromReply, lenient, rescue};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::UpdateWebhook;
 use super::show_once::{client_id, secret_below};
-use super::{UpdateWebhook, lenient};
 
 /// Where in an element of `results` an app may stand. The form is not documented.
 const PLACES: [&[&str]; 4] = [&[], &["app"], &["data"], &["result"]];

@@ -3,12 +3,10 @@
 use std::fmt;
 
 use cutover_core::{ClientSecret, RotateError};
-use cutover_http::{Received, rescue};
+use cutover_http::{Received, lenient, rescue};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-
-use super::lenient;
 
 /// Where an app's webhooks go.
 ///

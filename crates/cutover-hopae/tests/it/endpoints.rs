@@ -59,10 +59,10 @@ async fn apps_are_listed_page_by_page() {
     let server = answering(json_answer(200, &page)).await;
     let asked = ListApps::new().limit(2).offset(0);
     let page = client(&server).apps().list(&asked).await.expect("listed");
-    assert_eq!((page.apps.len(), page.total), (2, Some(3)));
+    assert_eq!((page.items.len(), page.total), (2, Some(3)));
     assert!(!format!("{page:?}").contains(SECRET));
     assert_eq!(only(&server).await.line, "GET /connect/v1/apps?limit=2&offset=0");
-    assert_eq!(page.next(&asked), Some(ListApps::new().limit(2).offset(2)));
+    assert_eq!(page.next, Some(ListApps::new().limit(2).offset(2)));
 
     let server = answering(json_answer(200, &json!({"data": []}))).await;
     client(&server).apps().list(&ListApps::new()).await.expect("listed");

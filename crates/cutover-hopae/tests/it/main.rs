@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod failures;
+mod paging;
 mod rotation;
 mod support;
 mod verify;
