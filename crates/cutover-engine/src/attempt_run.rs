@@ -31,6 +31,8 @@ pub(crate) struct AttemptRun<'a> {
     kept: Option<Kept>,
     /// Whether the vendor marked the answer as a repeated one.
     replayed: bool,
+    /// Why the adapter did not even try to read the answer.
+    misread: Option<String>,
     /// The vendor's mark in the answer.
     marker: Option<ChangeMarker>,
     /// The intent is recorded, and the request has not had an effect: it can be sent without looking first.
@@ -109,6 +111,7 @@ impl<'a> AttemptRun<'a> {
             resumed,
             kept: None,
             replayed: false,
+            misread: None,
             marker: None,
             unsent: !resumed,
             asked: 0,

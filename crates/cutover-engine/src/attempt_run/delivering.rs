@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cutover_core::{ClientSecret, Kept, Verdict, Witness};
+use cutover_core::{ClientSecret, Effect, Kept, Verdict, Witness};
 
 use super::{AttemptRun, Turn};
 use crate::{
@@ -33,8 +33,10 @@ impl AttemptRun<'_> {
                 Ok(Some(issued.into_secret()))
             }
             Err(error) => {
-                let error = self.say(&error);
-                tracing::warn!(target = %self.job.target().id(), error, "the kept answer is unreadable");
+                let sentence = self.say(&error);
+                tracing::warn!(target = %self.job.target().id(), error = sentence, "the kept answer is unreadable");
+                // Only `Unreadable` is about the answer; anything else is about the adapter and its settings.
+                self.misread = (error.effect() != Effect::Applied).then_some(sentence);
                 Ok(None)
             }
         }
@@ -52,6 +54,13 @@ impl AttemptRun<'_> {
 
     pub(super) async fn stage(&mut self) -> Result<Turn, EngineError> {
         let Some(secret) = self.secret().await? else {
+            if let Some(error) = self.misread.take() {
+                let sentence = format!(
+                    "the sealed answer could not be read, and nothing says that it is bad: {error}. The new secret is \
+                     not lost; mend the settings, then resume"
+                );
+                return self.hold(true, sentence).await;
+            }
             // Answered, so it took effect; the answer stays sealed for a later version to read.
             return self.settle(true).await;
         };

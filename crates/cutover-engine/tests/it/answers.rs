@@ -85,6 +85,21 @@ async fn a_vendor_that_answers_unreadably_for_ever_is_held_for_a_person() {
 }
 
 #[tokio::test]
+async fn an_adapter_that_cannot_be_asked_to_read_does_not_cost_the_sealed_secret() {
+    for flavour in FLAVOURS {
+        let world = World::new(flavour);
+        world.vendor.misconfigured(true);
+        let outcome = world.rotate().await.expect("the journal works");
+        let Ending::Held { phase, hold } = outcome.ending else { panic!("{outcome:?}") };
+        assert_eq!((phase, hold.person, world.vendor.calls_of(Op::Issue)), (Phase::Kept, true, 1));
+        assert!(hold.sentence.contains("settings"), "{}", hold.sentence);
+        world.vendor.misconfigured(false);
+        let end = world.bring_to_an_end().await;
+        check(&world, end, 1, &format!("{flavour:?}")).await;
+    }
+}
+
+#[tokio::test]
 async fn a_first_request_that_is_refused_changes_nothing() {
     for flavour in FLAVOURS {
         for fault in [Fault::Refuse(Refusal::Forbidden), Fault::Refuse(Refusal::RateLimited), Fault::Unreachable] {

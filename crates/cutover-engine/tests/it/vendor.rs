@@ -123,6 +123,7 @@ struct State {
     calls_of: BTreeMap<Op, u32>,
     still: Option<Still>,
     quotes: bool,
+    misconfigured: bool,
     /// A request for a secret has no answer, and nobody has looked since: when, and the mark then.
     unknown: Option<(Timestamp, u64)>,
     violations: Vec<String>,
@@ -193,6 +194,7 @@ impl FakeVendor {
             calls_of: BTreeMap::new(),
             still: None,
             quotes: false,
+            misconfigured: false,
             unknown: None,
             violations: Vec::new(),
             effects: 0,
@@ -265,6 +267,11 @@ impl FakeVendor {
     /// From now on its adapter quotes what it cannot read, against the rule.
     pub(crate) fn quotes_answers(&self) {
         self.state().quotes = true;
+    }
+
+    /// From now on its adapter refuses to read anything, or does again.
+    pub(crate) fn misconfigured(&self, wrong: bool) {
+        self.state().misconfigured = wrong;
     }
 
     /// From now on nothing goes wrong.

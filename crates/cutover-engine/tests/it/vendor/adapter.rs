@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_core::{
-    Attempt, Call, ChangeMarker, ClientSecret, Issued, Kept, Observation, Reply, RotateError, RotationProfile,
+    Attempt, Call, ChangeMarker, ClientSecret, Issued, Kept, NotSent, Observation, Reply, RotateError, RotationProfile,
     SecretRotator, Target, Unreadable, Verdict, Witness,
 };
 use zeroize::Zeroizing;
@@ -48,6 +48,9 @@ impl SecretRotator for FakeVendor {
 
     fn read(&self, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let call = Call::new(self.profile.vendor().clone(), "read").on(target.id());
+        if self.state().misconfigured {
+            return Err(NotSent::misuse(call, "its settings are another vendor's").into());
+        }
         let body = std::str::from_utf8(kept.reply().expose_body()).expect("the vendor answers in text");
         let reason = if self.state().quotes { format!("odd: {body}") } else { "no whole secret is in it".to_owned() };
         let unreadable = || RotateError::from(Unreadable::new(call.clone(), 200, reason.clone()));
