@@ -21,7 +21,7 @@ async fn paging(page: impl Fn(usize) -> ResponseTemplate + Send + Sync + 'static
 }
 
 /// At most `size` of five apps, from `offset`.
-fn some_of_five(offset: usize, size: usize, total: Value) -> ResponseTemplate {
+fn some_of_five(offset: usize, size: usize, total: &Value) -> ResponseTemplate {
     let apps: Vec<_> =
         ["a", "b", "c", "d", "e"].iter().skip(offset).take(size).map(|id| json!({"clientId": id})).collect();
     json_answer(200, &json!({"data": apps, "total": total, "limit": 2, "offset": offset}))
@@ -33,7 +33,7 @@ async fn a_list_goes_over_all_pages_also_short_ones() {
     for (total, sizes, calls) in
         [(json!(5), [2, 2, 2, 2, 2], 3), (json!(5), [1, 2, 2, 1, 2], 4), (json!(null), [2; 5], 4)]
     {
-        let server = paging(move |offset| some_of_five(offset, sizes[offset.min(4)], total.clone())).await;
+        let server = paging(move |offset| some_of_five(offset, sizes[offset.min(4)], &total)).await;
         let all: Vec<_> =
             client(&server).apps().list_all(&ListApps::new().limit(2)).try_collect().await.expect("listed");
         let ids: Vec<_> = all.iter().map(|app| app.client_id.as_str()).collect();
@@ -47,7 +47,7 @@ async fn a_list_goes_over_all_pages_also_short_ones() {
 
 #[tokio::test]
 async fn a_page_is_not_asked_for_before_it_is_needed() {
-    let server = paging(|offset| some_of_five(offset, 2, json!(5))).await;
+    let server = paging(|offset| some_of_five(offset, 2, &json!(5))).await;
     let mut all = client(&server).apps().list_all(&ListApps::new());
     assert_eq!(seen(&server).await.len(), 0);
     for (id, pages) in [("a", 1), ("b", 1), ("c", 2), ("d", 2), ("e", 3)] {
@@ -61,7 +61,7 @@ async fn a_page_is_not_asked_for_before_it_is_needed() {
 #[tokio::test]
 async fn an_error_ends_a_list_after_what_was_shown() {
     let server = paging(|offset| match offset {
-        0 => some_of_five(0, 2, json!(5)),
+        0 => some_of_five(0, 2, &json!(5)),
         _ => workspace_error(401, "AUTH_INVALID_CREDENTIALS"),
     })
     .await;
@@ -76,12 +76,12 @@ async fn an_error_ends_a_list_after_what_was_shown() {
 #[tokio::test]
 async fn pages_that_lead_nowhere_end_with_an_error() {
     // An empty page before the end, and a server that gives its first page whatever it is asked for.
-    let server = paging(|offset| some_of_five(offset, if offset == 0 { 2 } else { 0 }, json!(5))).await;
+    let server = paging(|offset| some_of_five(offset, if offset == 0 { 2 } else { 0 }, &json!(5))).await;
     let all: Result<Vec<_>, _> = client(&server).apps().list_all(&ListApps::new()).try_collect().await;
     assert!(matches!(all, Err(RotateError::NotSent(_))));
     assert_eq!(seen(&server).await.len(), 2);
 
-    let server = paging(|_| some_of_five(0, 2, json!(5))).await;
+    let server = paging(|_| some_of_five(0, 2, &json!(5))).await;
     let all: Result<Vec<_>, _> = client(&server).apps().list_all(&ListApps::new()).try_collect().await;
     assert!(matches!(all, Err(RotateError::NotSent(_))));
     assert_eq!(seen(&server).await.len(), 2);
