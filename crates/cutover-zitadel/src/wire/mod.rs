@@ -4,26 +4,26 @@
 //! list, the first word of an enumeration) is left out; 64-bit numbers are texts, or numbers; times are RFC 3339 in
 //! UTC. Nothing is required that is not needed, and a field of an unexpected type reads as if it were left out.
 
-mod applications;
-mod apps;
+mod app;
+mod application;
 mod lenient;
+mod machine_user;
 mod oauth;
 mod oidc;
-mod secrets;
-mod users;
+mod show_once;
 
-pub use applications::{Application, ApplicationKind, ApplicationPage, ApplicationSearch, NewApiApplication};
-pub use apps::{ApiAuthMethod, App, AppConfig, AppPage, AppSearch, AppState, Change, ChangesPage, Details, NewApiApp};
+pub use app::{ApiAuthMethod, App, AppConfig, AppPage, AppSearch, AppState, Change, ChangesPage, Details, NewApiApp};
+pub use application::{Application, ApplicationKind, ApplicationPage, ApplicationSearch, NewApiApplication};
+pub use machine_user::{CreatedUser, NewMachineUser};
 pub use oidc::{NewOidcApp, OidcAuthMethod, OidcSettings};
-pub use secrets::{NewApp, NewSecret};
-pub use users::{CreatedUser, NewMachineUser};
+pub use show_once::{NewApp, NewSecret};
 
-pub(crate) use applications::{
+pub(crate) use app::{AppAnswer, AppsQuery, ChangesAnswer, DetailsAnswer, SetApiConfig, SetName};
+pub(crate) use application::{
     ApplicationAnswer, CreateApiApplication, DateAnswer, InProject, ListApplications, OneApplication, OneUser,
 };
-pub(crate) use apps::{AppAnswer, AppsQuery, ChangesAnswer, DetailsAnswer, SetApiConfig, SetName};
+pub(crate) use machine_user::{Empty, KeysAnswer, KeysQuery};
 pub(crate) use oauth::{Discovery, Introspection, TokenAnswer};
-pub(crate) use users::{Empty, KeysAnswer, KeysQuery};
 
 #[cfg(test)]
 mod tests {

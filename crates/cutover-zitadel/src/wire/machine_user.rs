@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::apps::{Details, ListQuery};
+use super::app::{Details, ListQuery};
 use super::lenient::lenient;
 use crate::UserId;
 

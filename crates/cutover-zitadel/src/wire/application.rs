@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::apps::{ApiAuthMethod, AppState, ListQuery};
+use super::app::{ApiAuthMethod, AppState, ListQuery};
 use super::lenient::{lenient, number, time};
 use crate::{AppId, ProjectId, UserId};
 

@@ -5,7 +5,7 @@ use cutover_http::{FromReply, rescue};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::apps::Details;
+use super::app::Details;
 use super::lenient::{lenient, time};
 use crate::AppId;
 
