@@ -45,6 +45,11 @@ impl AttemptRun<'_> {
             return self.hold(false, "whether the old secret is retired stays open at the vendor; resume later").await;
         }
         let Some(secret) = self.secret().await? else { return self.answer_is_gone().await };
+        // A vendor may let a late start take the place of the pending secret. One that came between the looks and the
+        // completion would make a secret that nobody has the only one.
+        if let Some(turn) = self.wait_lost_out().await? {
+            return Ok(turn);
+        }
         self.doing("looking once more before the old secret is retired");
         let verdict = self.look_at_new().await?.unwrap_or(Verdict::NotKnown);
         if verdict == Verdict::Accepted
@@ -76,14 +81,17 @@ impl AttemptRun<'_> {
         let propagation = self.job.rotator().profile().propagation();
         let sentence = match verdict {
             Verdict::NotKnown => return self.not_seen().await,
-            // A secret that was dropped can be accepted until that has shown everywhere.
-            Verdict::Accepted if !self.looked_again && !propagation.is_zero() => {
+            // It was looked at before the others were shown, and a secret that was dropped can be accepted until that has
+            // shown everywhere.
+            Verdict::Accepted if !self.looked_again => {
                 self.looked_again = true;
-                self.doing(&format!(
-                    "waiting {} s, in which the vendor may still change",
-                    propagation.as_secs().max(1)
-                ));
-                self.wait(propagation).await?;
+                if !propagation.is_zero() {
+                    self.doing(&format!(
+                        "waiting {} s, in which the vendor may still change",
+                        propagation.as_secs().max(1)
+                    ));
+                    self.wait(propagation).await?;
+                }
                 return Ok(Turn::On);
             }
             Verdict::Accepted => {
@@ -232,6 +240,18 @@ impl AttemptRun<'_> {
         if !self.two_phase() || self.state.unanswered().len() <= self.accounted {
             return Ok(None);
         }
+        if let Some(turn) = self.wait_lost_out().await? {
+            return Ok(Some(turn));
+        }
+        match self.job.rotator().inspect(self.job.target()).await {
+            Ok(shown) if matches!(shown.pending, Pending::Yes(_)) => self.cancel().await.map(Some),
+            Ok(_) => Ok(None),
+            Err(error) => self.cannot_look(&error).await.map(Some),
+        }
+    }
+
+    /// Waits until no lost request of ours can arrive any more, unless the run is asked to stop meanwhile.
+    async fn wait_lost_out(&mut self) -> Result<Option<Turn>, EngineError> {
         let left = self.straggler_left();
         if !left.is_zero() {
             self.doing(&format!("waiting {} s, in which a lost request may still arrive", left.as_secs().max(1)));
@@ -241,11 +261,7 @@ impl AttemptRun<'_> {
             }
             self.waited_out += left;
         }
-        match self.job.rotator().inspect(self.job.target()).await {
-            Ok(shown) if matches!(shown.pending, Pending::Yes(_)) => self.cancel().await.map(Some),
-            Ok(_) => Ok(None),
-            Err(error) => self.cannot_look(&error).await.map(Some),
-        }
+        Ok(None)
     }
 
     /// How long a request that was never answered may still arrive.
