@@ -134,3 +134,22 @@ async fn arrives_twice(kind: ClientKind) {
         world.assert_rotated(&client, &context).await;
     }
 }
+
+/// Where a vendor lets a second start take the place of the first, one that is late must not slip in between the last
+/// look and the call that makes the pending secret the only one: nobody would have it.
+#[tokio::test]
+async fn no_old_secret_is_retired_while_a_lost_request_of_ours_may_still_arrive() {
+    for kind in [ClientKind::M2m, ClientKind::ConnectedApp] {
+        let world = World::in_process().await;
+        let (client, job) = world.client(kind, 0);
+        world.disturb(kind, "1=lose_request");
+        let outcome = world.engine().rotate(&job).await.expect("the journal works");
+        assert!(matches!(outcome.ending, Ending::Rotated), "{}", told(&outcome));
+        let log = world.emulator.log();
+        let at = |operation: &str| log.iter().find(|entry| entry.operation == operation).expect("it was called").at;
+        let waited = at(kind.complete().expect("two-phase")).duration_since(at(kind.issue()));
+        let straggler = job.rotator().profile().straggler();
+        assert!(straggler <= waited.unsigned_abs(), "{}: only {waited:?}", kind.name());
+        world.assert_rotated(&client, kind.name()).await;
+    }
+}
