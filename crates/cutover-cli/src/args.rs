@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// Go on with rotations that have not ended
     Resume(Resume),
+    /// Go back to the old secrets, where that is still possible
+    Cancel(Cancel),
     /// Show what the journal knows: unfinished and latest rotations
     Status(Status),
     /// Ask the vendors whether the secrets in the destinations work
@@ -115,6 +117,16 @@ pub(crate) struct Resume {
     /// Every target with an unfinished rotation, as without names
     #[arg(long)]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
+}
+
+/// `cancel`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Cancel {
+    /// Targets by name
+    #[arg(value_name = "TARGET", required = true)]
+    pub(crate) targets: Vec<TargetId>,
     #[command(flatten)]
     pub(crate) pace: Pace,
 }

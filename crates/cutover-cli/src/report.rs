@@ -130,6 +130,7 @@ impl Report {
         report.message = Some(sentence(&chain(error)));
         let (program, name) = (about.program, about.job.target().id());
         match error {
+            EngineError::Irreversible { .. } => report.next = Some(format!("{program} resume {name}")),
             EngineError::Unfinished { .. } => {
                 report.effect = Effect::NotApplied;
                 report.next = Some(format!("{program} resume {name}"));
@@ -192,8 +193,7 @@ impl Report {
 
     /// What happened, and where the secret is: a sentence or two each.
     pub(crate) fn explanation(&self) -> impl Iterator<Item = &str> {
-        // A hold that speaks of the secret says itself where it is.
-        let says_it = self.outcome == "held" && self.message.as_ref().is_some_and(|message| message.contains("secret"));
+        let says_it = self.message.as_ref().is_some_and(|message| says_where(message));
         let secret = self.secret.as_ref().filter(|_| !says_it);
         self.message.iter().chain(secret).map(String::as_str)
     }
@@ -202,6 +202,11 @@ impl Report {
     pub(crate) fn next(&self) -> Option<&str> {
         self.next.as_deref()
     }
+}
+
+/// Whether the sentence of a hold says itself where the secret is, so that it need not be said twice.
+pub(crate) fn says_where(sentence: &str) -> bool {
+    ["new secret", "sealed in the journal"].iter().any(|words| sentence.contains(words))
 }
 
 /// Where the secrets are while an attempt stands at `phase`.
@@ -224,7 +229,6 @@ pub(crate) fn whereabouts(phase: Phase, class: &str) -> &'static str {
             "The new secret is in the journal and pending in the destinations; readers still have the old one, which \
              is dead."
         }
-        (Phase::Promoted, "restart") => "The new secret is in use in every destination; the old one works still.",
         (Phase::Promoted, _) => "The new secret is in use in every destination.",
         (Phase::Completed, _) => "The new secret is in use in every destination, and the old one is retired.",
         (Phase::Ended(_), _) => "Nothing is left to do.",

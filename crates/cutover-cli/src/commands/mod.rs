@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod cancel;
 mod check;
 mod completions;
 mod demo;
@@ -99,6 +100,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Cli
         Command::List => list::run(context).await,
         Command::Rotate(rotate) => rotate::run(context, &rotate).await,
         Command::Resume(resume) => resume::run(context, &resume).await,
+        Command::Cancel(cancel) => cancel::run(context, &cancel).await,
         Command::Status(status) => status::run(context, &status).await,
         Command::Verify(chosen) => verify::run(context, &chosen.targets).await,
         Command::Emulate(emulate) => emulate::run(context, &emulate).await,
@@ -115,6 +117,7 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::List => "list",
         Command::Rotate(_) => "rotate",
         Command::Resume(_) => "resume",
+        Command::Cancel(_) => "cancel",
         Command::Status(_) => "status",
         Command::Verify(_) => "verify",
         Command::Emulate(_) => "emulate",

@@ -14,10 +14,20 @@ use crate::error::CliError;
 use crate::exit::Exit;
 
 pub(super) async fn run(context: &Context, args: &Resume) -> Result<Exit, CliError> {
+    take_up(context, &args.targets, Work::Resume, args.pace.at_once).await
+}
+
+/// Takes up the unfinished rotations of the targets of those names, or of all.
+pub(super) async fn take_up(
+    context: &Context,
+    names: &[TargetId],
+    work: Work,
+    at_once: usize,
+) -> Result<Exit, CliError> {
     let config = context.config()?;
-    let targets = context.chosen(&config, &args.targets)?;
+    let targets = context.chosen(&config, names)?;
     if !config.journal.path.exists() {
-        return Ok(nothing(context));
+        return Ok(nothing(context, work));
     }
     let journal = connect::journal(&config.journal, &context.printer).await?;
     let unfinished = journal.unfinished(None).await?;
@@ -27,27 +37,27 @@ pub(super) async fn run(context: &Context, args: &Resume) -> Result<Exit, CliErr
     let targets: Vec<&TargetConfig> = targets.into_iter().filter(|target| open.contains(target.target.id())).collect();
     if targets.is_empty() {
         close(&journal).await;
-        return Ok(nothing(context));
+        return Ok(nothing(context, work));
     }
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
-    let told = over(context, &jobs, journal.clone(), Work::Resume, args.pace.at_once).await;
+    let told = over(context, &jobs, journal.clone(), work, at_once).await;
     close(&journal).await;
-    Ok(conclude(context, "resume", told))
+    Ok(conclude(context, work, told))
 }
 
 /// Unfinished rotations of targets that are not configured any more: somebody has to know.
 fn orphans(context: &Context, config: &Config, open: &BTreeSet<TargetId>) {
     for id in open.iter().filter(|id| !config.targets.iter().any(|target| target.target.id() == *id)) {
         context.printer.warn(format_args!(
-            "{id} has an unfinished rotation and is not in {} any more; put it back to resume it",
+            "{id} has an unfinished rotation and is not in {} any more; put it back to go on with it",
             config.file.display()
         ));
     }
 }
 
-fn nothing(context: &Context) -> Exit {
+fn nothing(context: &Context, work: Work) -> Exit {
     if !context.printer.is_json() {
-        context.printer.step("Nothing to resume: no rotation is unfinished.");
+        context.printer.step(format_args!("Nothing to {}: no rotation is unfinished.", work.command()));
     }
-    conclude(context, "resume", Vec::new())
+    conclude(context, work, Vec::new())
 }

@@ -1,9 +1,9 @@
-//! `cutover rotate`, and what `resume` shares with it: running an engine over many targets and telling what came of it.
+//! `cutover rotate`, and what `resume` and `cancel` share with it: running an engine over many targets and telling what came of it.
 
 use std::sync::Arc;
 
 use cutover::SystemClock;
-use cutover::engine::{Engine, Job, Journal, Options};
+use cutover::engine::{Ending, Engine, EngineError, Job, Journal, Options, Outcome};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
@@ -37,6 +37,37 @@ pub(super) enum Work {
     },
     /// An unfinished one, where there is one.
     Resume,
+    /// The way back from an unfinished one, where there is one.
+    RollBack,
+}
+
+impl Work {
+    /// The command that does it.
+    pub(super) fn command(self) -> &'static str {
+        match self {
+            Self::Rotate { .. } => "rotate",
+            Self::Resume => "resume",
+            Self::RollBack => "cancel",
+        }
+    }
+
+    /// What a done target is.
+    fn done(self) -> &'static str {
+        match self {
+            Self::Rotate { .. } | Self::Resume => "rotated",
+            Self::RollBack => "rolled back",
+        }
+    }
+
+    /// What a result is to whoever asked for this.
+    fn part(self, result: &Result<Outcome, EngineError>) -> Part {
+        match (self, result.as_ref().map(|outcome| &outcome.ending)) {
+            (Self::RollBack, Ok(Ending::RolledBack(_))) => Part::Done,
+            // Somebody wanted the old secret back and has the new one.
+            (Self::RollBack, Ok(Ending::Rotated)) => Part::Failed,
+            _ => Part::of(result),
+        }
+    }
 }
 
 pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliError> {
@@ -44,10 +75,10 @@ pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliErr
     let targets = context.chosen(&config, &args.targets)?;
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
     let journal = connect::journal(&config.journal, &context.printer).await?;
-    let reports =
-        over(context, &jobs, journal.clone(), Work::Rotate { take_over: args.take_over }, args.pace.at_once).await;
+    let work = Work::Rotate { take_over: args.take_over };
+    let told = over(context, &jobs, journal.clone(), work, args.pace.at_once).await;
     close(&journal).await;
-    Ok(conclude(context, "rotate", reports))
+    Ok(conclude(context, work, told))
 }
 
 /// Does the work on every job's target, and says what came of each as soon as it is known.
@@ -73,10 +104,11 @@ pub(super) async fn over(
             let result = match work {
                 Work::Rotate { .. } => Some(engine.rotate(&about.job).await),
                 Work::Resume => engine.resume(&about.job).await.transpose(),
+                Work::RollBack => engine.roll_back(&about.job).await.transpose(),
             };
             progress.through(about.job.target().id());
             let result = result?;
-            let (report, part) = (Report::of(&about, &result), Part::of(&result));
+            let (report, part) = (Report::of(&about, &result), work.part(&result));
             show(printer, &report, part, width);
             Some((nth, report, part))
         }
@@ -107,17 +139,18 @@ fn show(printer: &Printer, report: &Report, part: Part, width: usize) {
 }
 
 /// Gives the JSON document, or how many of several came out how, and the exit code.
-pub(super) fn conclude(context: &Context, command: &'static str, told: Vec<(Report, Part)>) -> Exit {
+pub(super) fn conclude(context: &Context, work: Work, told: Vec<(Report, Part)>) -> Exit {
     let exit: Exit = told.iter().map(|(_, part)| *part).collect();
     let printer = &context.printer;
     if printer.is_json() {
         let targets = told.into_iter().map(|(report, _)| report).collect();
-        printer.document(&Document { command, exit_code: exit.code(), targets });
+        printer.document(&Document { command: work.command(), exit_code: exit.code(), targets });
     } else if told.len() > 1 {
         let count = |wanted| told.iter().filter(|(_, part)| *part == wanted).count();
+        let not = format!("not {}", work.done());
         let parts = [
-            (count(Part::Done), "rotated"),
-            (count(Part::Failed), "not rotated"),
+            (count(Part::Done), work.done()),
+            (count(Part::Failed), not.as_str()),
             (count(Part::Person), "need a person"),
         ];
         let parts = parts.into_iter().filter(|(count, _)| *count > 0);

@@ -13,7 +13,7 @@ use crate::connect::{self, Vendors};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print::{Paint, padded};
-use crate::report::{sentence, verdict_words, whereabouts};
+use crate::report::{says_where, sentence, verdict_words, whereabouts};
 
 #[derive(Debug, Serialize)]
 struct Document {
@@ -162,7 +162,7 @@ fn show(context: &Context, told: &[Told]) {
     let state_width = column(words.iter().map(String::as_str));
     for (told, words) in told.iter().zip(&words) {
         let paint = match (told.unfinished, told.state) {
-            (true, _) | (_, "superseded" | "damaged") => Paint::Odd,
+            (true, _) | (_, "superseded" | "rolled_back" | "damaged") => Paint::Odd,
             (false, "rotated") => Paint::Good,
             (false, _) => Paint::Bad,
         };
@@ -174,8 +174,7 @@ fn show(context: &Context, told: &[Told]) {
         printer.line(format_args!("{}  {state}  {}{old}", padded(&told.target, width), ago(now, told.changed)));
         let held = told.held.as_ref().map(|held| held.reason.clone());
         let person = told.held.as_ref().filter(|held| held.person_needed).map(|_| "A person is needed.".to_owned());
-        // A hold that speaks of the secret says itself where it is.
-        let whereabouts = told.whereabouts.filter(|_| held.as_ref().is_none_or(|held| !held.contains("secret")));
+        let whereabouts = told.whereabouts.filter(|_| !held.as_deref().is_some_and(says_where));
         let lines = [told.message.clone(), held, whereabouts.map(str::to_owned), person];
         lines.into_iter().flatten().for_each(|line| printer.prose(2, &line));
         told.next.iter().for_each(|next| printer.next(next));

@@ -192,6 +192,8 @@ impl<'d> Table<'d> {
     }
 
     fn note(&self, line: usize, key: Option<String>, problem: String, hint: Option<String>) {
+        // A key can hold anything, and this goes to a terminal.
+        let key = key.map(|key| key.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect());
         self.document.problems.borrow_mut().push(Problem { line: Some(line), key, problem, hint });
     }
 }

@@ -14,6 +14,9 @@ use super::{JournalConfig, TargetConfig, VendorType};
 /// What every target may have; the rest depends on its kind.
 const COMMON: [&str; 5] = ["name", "vendor", "kind", "client_id", "destinations"];
 
+/// Every entry that a scope may have.
+const SCOPE: [&str; 4] = ["project_id", "app_id", "user_id", "org_id"];
+
 pub(super) fn read(
     root: &Table<'_>,
     folder: &Path,
@@ -23,8 +26,26 @@ pub(super) fn read(
 ) -> Vec<TargetConfig> {
     let mut taken = Taken::new(journal, config);
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
-    let tables = root.tables("targets").into_iter();
-    tables.filter_map(|table| target(&table, folder, vendors, &mut names, &mut taken)).collect()
+    let mut found: Vec<(TargetConfig, usize)> = Vec::new();
+    for table in root.tables("targets") {
+        let Some(target) = target(&table, folder, vendors, &mut names, &mut taken) else { continue };
+        // Under two names one client would be rotated by two workers at once, each ending the other's secret.
+        let same = found.iter().find(|(other, _)| is_same_client(&target, other));
+        if let (Some((_, line)), Some(client_id)) = (same, table.text("client_id")) {
+            let hint = Some("give one target both destinations".to_owned());
+            table.wrong(&client_id, format!("the target in line {line} is the same client"), hint);
+        }
+        found.push((target, table.line()));
+    }
+    found.into_iter().map(|(target, _)| target).collect()
+}
+
+fn is_same_client(one: &TargetConfig, other: &TargetConfig) -> bool {
+    let scope = |of: &TargetConfig| SCOPE.map(|name| of.target.scope(name).map(str::to_owned));
+    one.vendor == other.vendor
+        && one.target.kind() == other.target.kind()
+        && one.target.client_id() == other.target.client_id()
+        && scope(one) == scope(other)
 }
 
 fn target(

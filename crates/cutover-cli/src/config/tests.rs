@@ -234,6 +234,20 @@ fn every_mistake_is_named_with_its_line_its_key_and_what_is_expected() {
             "no format",
             "dotenv",
         ),
+        (
+            "client_id = \"c-2\"",
+            "client_id = \"c-2\"\n\"\\u001b[31mred\" = 1",
+            "targets[1].\u{fffd}[31mred",
+            "unknown key",
+            "",
+        ),
+        (
+            "vendor = \"eid\"\nkind = \"app\"\nclient_id = \"c-2\"",
+            "vendor = \"stytch\"\nkind = \"m2m\"\nclient_id = \"c-1\"",
+            "targets[1].client_id",
+            "line 17 is the same client",
+            "both destinations",
+        ),
         // two writers of one place
         (
             "key = \"reports\"",

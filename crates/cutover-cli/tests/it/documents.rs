@@ -62,6 +62,15 @@ async fn every_command_gives_the_document_that_is_shown() {
 }
 
 #[tokio::test]
+async fn a_cancelled_rotation_gives_the_document_that_is_shown() {
+    let vendors = Vendors::with(&["stytch.m2m.start#1=hold_answer"]).await;
+    let mut child = vendors.start(&["rotate", "stytch-m2m"]);
+    vendors.acted("stytch", "m2m.start").await;
+    child.kill().await.expect("it runs");
+    assert_as_shown("cancel", &vendors.run(&["cancel", "stytch-m2m", "--json"]).await.document());
+}
+
+#[tokio::test]
 async fn the_other_documents_are_as_shown_too() {
     let folder = tempfile::tempdir().expect("a folder");
     assert_as_shown("init", &run(cutover(folder.path(), ["init", "--json"])).await.document());

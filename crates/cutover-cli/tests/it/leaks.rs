@@ -57,7 +57,9 @@ async fn no_secret_is_in_an_argument_or_in_the_environment_of_a_process() {
 
 #[tokio::test]
 async fn no_help_page_names_a_secret() {
-    for command in ["demo", "init", "check", "list", "rotate", "resume", "status", "verify", "emulate", "completions"] {
+    for command in
+        ["demo", "init", "check", "list", "rotate", "resume", "cancel", "status", "verify", "emulate", "completions"]
+    {
         let ran = run(cutover(Path::new("/"), [command, "--help"])).await;
         assert_eq!(ran.code, Some(0));
         assert!(!canary::is_in(&ran.written()));

@@ -48,6 +48,31 @@ async fn a_killed_plain_rotation_is_resumed() {
 }
 
 #[tokio::test]
+async fn a_two_phase_rotation_can_be_cancelled_and_an_immediate_one_cannot() {
+    let vendors = Vendors::with(&["stytch.m2m.start#1=hold_answer", "hopae.rotate#1=hold_answer"]).await;
+    for (name, vendor, operation) in [("stytch-m2m", "stytch", "m2m.start"), ("hopae-app", "hopae", "rotate")] {
+        let mut child = vendors.start(&["rotate", name]);
+        vendors.acted(vendor, operation).await;
+        child.kill().await.expect("it runs");
+    }
+    let cancelled = vendors.run(&["cancel", "stytch-m2m", "hopae-app", "--json"]).await;
+    assert_eq!((cancelled.code, &cancelled.document()["command"]), (Some(3), &"cancel".into()), "{cancelled:?}");
+    assert_eq!(cancelled.target("stytch-m2m")["outcome"], "rolled_back", "{cancelled:?}");
+    let refused = cancelled.target("hopae-app");
+    assert_eq!(refused["outcome"], "failed", "{refused}");
+    assert!(refused["next"].as_str().is_some_and(|next| next.ends_with("resume hopae-app")), "{refused}");
+
+    let target = vendors.target("stytch-m2m");
+    assert_eq!(vendors.delivered("stytch-m2m"), target.first_secret);
+    assert!(vendors.accepts(&target, &target.first_secret).await);
+    assert_eq!(vendors.run(&["resume"]).await.code, Some(0));
+    vendors.assert_rotated("hopae-app").await;
+    let again = vendors.run(&["cancel", "stytch-m2m"]).await;
+    assert!(again.code == Some(0) && again.stderr.contains("Nothing to cancel"), "{again:?}");
+    assert_eq!(vendors.run(&["cancel"]).await.code, Some(2));
+}
+
+#[tokio::test]
 async fn an_unfinished_target_that_left_the_configuration_is_not_forgotten() {
     let vendors = Vendors::with(&["hopae.rotate#1=hold_answer"]).await;
     let mut child = vendors.start(&["rotate", "hopae-app"]);
