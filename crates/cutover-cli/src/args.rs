@@ -34,7 +34,7 @@ pub(crate) struct Args {
 /// What every command takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Global {
-    /// Configuration [env: CUTOVER_CONFIG] [default: cutover.toml]
+    /// Configuration; else $CUTOVER_CONFIG, else cutover.toml
     #[arg(long, global = true, value_name = "FILE", env = "CUTOVER_CONFIG", hide_env = true)]
     #[arg(value_hint = ValueHint::FilePath, help_heading = "Everywhere")]
     pub(crate) config: Option<PathBuf>,

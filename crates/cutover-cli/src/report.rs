@@ -103,10 +103,8 @@ impl Report {
             Ending::Superseded(reason) => {
                 report.person_needed = true;
                 report.message = Some(sentence(reason));
-                report.next = Some(format!(
-                    "put the secret of whoever rotated it into the destinations, or end theirs with \
-                     `{program} rotate {name}`"
-                ));
+                report.next =
+                    Some(format!("fetch the secret in use, or end it with a new one: {program} rotate {name}"));
             }
             Ending::Held { phase, hold } => {
                 report.stands_at(about, *phase);

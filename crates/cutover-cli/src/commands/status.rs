@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cutover::engine::{Event, Hold, Journal, Phase, Recorded};
+use cutover::engine::{End, Event, Hold, Journal, Phase, Recorded};
 use cutover::{Clock as _, SystemClock, TargetId, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -127,6 +127,10 @@ impl Told {
         let phase = state.phase();
         (told.state, told.unfinished, told.old_secret) = (phase.name(), phase.is_open(), state.old());
         told.message = recorded.entries.last().and_then(|entry| reason(&entry.event));
+        if phase == Phase::Ended(End::Superseded) {
+            let (program, id) = (context.program(), target.id());
+            told.next = Some(format!("fetch the secret in use, or end it with a new one: {program} rotate {id}"));
+        }
         if phase.is_open() {
             let held = |hold: &Hold| Held { reason: sentence(&hold.sentence), person_needed: hold.person };
             told.held = state.held().map(held);
