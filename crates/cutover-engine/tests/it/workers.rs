@@ -156,6 +156,27 @@ async fn a_lease_is_kept_while_slow_destinations_are_written_to() {
 }
 
 #[tokio::test]
+async fn a_request_goes_out_with_enough_of_the_lease_left_for_its_answer() {
+    for flavour in FLAVOURS {
+        let world = World::new(flavour);
+        for destination in &world.destinations {
+            // Two checks before anything begins use most of the lease up.
+            destination.takes(Duration::from_secs(50), &world.clock);
+        }
+        world.vendor.stand_still_after(Op::Issue);
+        let (engine, job) = (world.engine(), world.job());
+        let run = tokio::spawn(async move { engine.rotate(&job).await });
+        world.vendor.stands_still().await;
+        world.clock.advance(Duration::from_secs(60));
+        let rival = world.resume().await;
+        assert!(matches!(rival, Err(EngineError::Journal(JournalError::Busy { .. }))), "{flavour:?}: {rival:?}");
+        world.vendor.go_on();
+        let outcome = run.await.expect("it does not panic").expect("the lease is its own");
+        assert!(matches!(outcome.ending, Ending::Rotated), "{flavour:?}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_lease_is_kept_while_an_answer_waits_for_the_journal() {
     for flavour in FLAVOURS {
         let world = World::new(flavour);
