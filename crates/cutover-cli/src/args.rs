@@ -174,6 +174,9 @@ pub(crate) struct Emulate {
     /// A behaviour, as in stytch.start_while_pending=replace; may be repeated
     #[arg(long = "behaviour", value_name = "NAME=VALUE")]
     pub(crate) behaviours: Vec<String>,
+    /// Print every behaviour, its values and what the vendor says of it; serve nothing
+    #[arg(long, conflicts_with_all = ["write_config", "faults"])]
+    pub(crate) list_behaviours: bool,
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -1,8 +1,7 @@
 //! `cutover emulate`: vendors on this machine.
 
-use cutover_emulator::Emulator;
-use cutover_emulator::Vendor;
 use cutover_emulator::server::{Listen, Server, ServerError};
+use cutover_emulator::{Emulator, SwitchState, Vendor};
 
 use super::emulated::{self, Emulated};
 use super::{Context, called, for_shell};
@@ -26,6 +25,10 @@ pub(super) async fn run(context: &Context, args: &Emulate) -> Result<Exit, CliEr
         };
         emulator.set_behaviour(name, value).map_err(|error| CliError::usage(chain(&error), ""))?;
     }
+    if args.list_behaviours {
+        list_behaviours(context, &emulator.switches());
+        return Ok(Exit::Done);
+    }
     let server = Server::start(emulator, Listen::at(args.listen)).await.map_err(cannot_serve)?;
     let targets = emulated::targets(&server.emulator().seeds());
     let written = match &args.write_config {
@@ -43,6 +46,22 @@ pub(super) async fn run(context: &Context, args: &Emulate) -> Result<Exit, CliEr
         context.printer.step("Stopped; what the emulated vendors knew is gone.");
     }
     Ok(Exit::Done)
+}
+
+/// Every switch with its values, the present one first, and what it stems from.
+fn list_behaviours(context: &Context, switches: &[SwitchState]) {
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.document(&serde_json::json!({ "behaviours": switches }));
+        return;
+    }
+    for switch in switches {
+        let others = switch.values.iter().filter(|value| **value != switch.value).copied();
+        let values: Vec<&str> = std::iter::once(switch.value.as_str()).chain(others).collect();
+        printer.line(format_args!("{} = {}", printer.paint(Paint::Strong, &switch.name), values.join(" | ")));
+        printer.prose(2, switch.about);
+        printer.prose(4, switch.citation);
+    }
 }
 
 fn cannot_serve(error: ServerError) -> CliError {

@@ -81,3 +81,19 @@ async fn what_cannot_be_emulated_is_a_wrong_usage() {
         assert!(ran.stderr.contains(said), "{arguments:?}: {ran:?}");
     }
 }
+
+#[tokio::test]
+async fn every_behaviour_is_listed_with_its_values_and_what_the_vendor_says() {
+    let listed = run(cutover(Path::new("/"), ["emulate", "--list-behaviours", "--json"])).await;
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    let behaviours = listed.document()["behaviours"].as_array().cloned().expect("a list");
+    assert!(behaviours.len() >= 25, "only {} behaviours", behaviours.len());
+    for behaviour in behaviours {
+        assert!(behaviour["citation"].as_str().is_some_and(|citation| citation.len() > 20), "{behaviour}");
+        let values = behaviour["values"].as_array().expect("values");
+        assert!(!values.is_empty() && behaviour["name"].as_str().is_some_and(|name| name.contains('.')), "{behaviour}");
+    }
+    let set = ["emulate", "--list-behaviours", "--behaviour", "stytch.start_while_pending=replace"];
+    let set = run(cutover(Path::new("/"), set)).await;
+    assert!(set.stdout.contains("stytch.start_while_pending = replace | error"), "{set:?}");
+}
