@@ -15,7 +15,7 @@ const KEY: &str = include_str!("keys/test-only.pem");
 const KEY_AS_PKCS8: &str = include_str!("keys/test-only.pkcs8.pem");
 const PUBLIC_KEY: &str = include_str!("keys/test-only.pub.pem");
 
-fn by_secret() -> Caller {
+pub(crate) fn by_secret() -> Caller {
     Caller::ClientCredentials { client_id: "robot@acme".into(), secret: ClientSecret::new("s +1").into() }
 }
 
@@ -28,7 +28,7 @@ fn by_key() -> Caller {
 }
 
 /// A vendor that numbers its tokens, each good for `lifetime`, and takes `accepts` alone where it is given.
-fn issuing(lifetime: Value, accepts: Option<&'static str>) -> Vendor {
+pub(crate) fn issuing(lifetime: Value, accepts: Option<&'static str>) -> Vendor {
     let made = AtomicU32::new(0);
     Vendor::new(move |seen| match path(seen) {
         "/.well-known/openid-configuration" => discovery(),
@@ -43,16 +43,16 @@ fn issuing(lifetime: Value, accepts: Option<&'static str>) -> Vendor {
     })
 }
 
-fn path(seen: &Seen) -> &str {
+pub(crate) fn path(seen: &Seen) -> &str {
     seen.line.split(' ').nth(1).expect("a path")
 }
 
-async fn look(client: &Client) -> Result<(), RotateError> {
-    client.apps().app(&ProjectId::new("p-1"), &AppId::new("a-1")).await.map(drop)
+pub(crate) async fn look(client: &Client) -> Result<(), RotateError> {
+    client.apps().get(&ProjectId::new("p-1"), &AppId::new("a-1")).await.map(drop)
 }
 
 /// The tokens that calls were made with, in order.
-fn tokens(vendor: &Vendor) -> Vec<String> {
+pub(crate) fn tokens(vendor: &Vendor) -> Vec<String> {
     let seen = vendor.seen();
     let calls = seen.iter().filter(|seen| path(seen).starts_with("/management"));
     calls.map(|seen| seen.header("authorization").expect("one")["Bearer ".len()..].to_owned()).collect()
@@ -91,54 +91,6 @@ async fn client_credentials_are_form_encoded_and_exchanged_once() {
     assert_eq!(seen[1].header("x-zitadel-orgid"), None);
     assert_eq!(seen[0].header("authorization"), None);
     assert_eq!(tokens(&vendor), ["token-1", "token-1"]);
-}
-
-#[tokio::test]
-async fn a_token_is_replaced_five_minutes_before_it_ends() {
-    let vendor = issuing(json!("3600"), None);
-    let client = Client::new(vendor.config(by_secret())).expect("a client");
-    for seconds in [0, 3299, 1, 3299, 1] {
-        vendor.clock.advance(Duration::from_secs(seconds));
-        look(&client).await.expect("accepted");
-    }
-    assert_eq!(tokens(&vendor), ["token-1", "token-1", "token-2", "token-2", "token-3"]);
-}
-
-#[tokio::test]
-async fn a_short_lived_token_is_still_used_more_than_once() {
-    let vendor = issuing(json!(60), None);
-    let client = Client::new(vendor.config(by_secret())).expect("a client");
-    for seconds in [0, 44, 1] {
-        vendor.clock.advance(Duration::from_secs(seconds));
-        look(&client).await.expect("accepted");
-    }
-    assert_eq!(tokens(&vendor), ["token-1", "token-1", "token-2"]);
-}
-
-#[tokio::test]
-async fn a_token_without_a_lifetime_is_used_once() {
-    let vendor = issuing(Value::Null, None);
-    let client = Client::new(vendor.config(by_secret())).expect("a client");
-    look(&client).await.expect("accepted");
-    look(&client).await.expect("accepted");
-    assert_eq!(tokens(&vendor), ["token-1", "token-2"]);
-}
-
-#[tokio::test]
-async fn many_calls_at_once_fetch_one_token() {
-    let vendor = issuing(json!(43_199), None);
-    let client = Client::new(vendor.config(by_secret())).expect("a client");
-    let calls: Vec<_> = (0..20)
-        .map(|_| {
-            let client = client.clone();
-            tokio::spawn(async move { look(&client).await })
-        })
-        .collect();
-    for call in calls {
-        call.await.expect("no panic").expect("accepted");
-    }
-    let fetched = vendor.lines().iter().filter(|line| line.ends_with("/oauth/v2/token")).count();
-    assert_eq!((fetched, tokens(&vendor).len()), (1, 20));
 }
 
 #[tokio::test]
