@@ -1,6 +1,7 @@
 //! A machine user's private key, and the assertions that it signs.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -23,12 +24,14 @@ const LIFETIME: Duration = Duration::from_secs(5 * 60);
 
 /// A machine user's key as Zitadel hands it out: a JSON file of type `serviceaccount`.
 ///
-/// `Debug` shows whose key it is and nothing of the key, whose memory is wiped on drop.
+/// `Debug` shows whose key it is and nothing of the key. Clones share the key, whose memory is wiped when the last of
+/// them is dropped.
+#[derive(Clone)]
 pub struct KeyFile {
     user_id: UserId,
     key_id: String,
     expires: Option<Timestamp>,
-    key: EncodingKey,
+    key: Arc<EncodingKey>,
 }
 
 impl KeyFile {
@@ -51,7 +54,7 @@ impl KeyFile {
             key_id,
             // The far end of time, which stands for "never", is beyond what a timestamp holds, and reads as none.
             expires: parts.expiration_date.and_then(|date| date.parse().ok()),
-            key: EncodingKey::from_rsa_der(&der),
+            key: Arc::new(EncodingKey::from_rsa_der(&der)),
         };
         key.sign(b"a key that cannot sign is better noticed here").ok_or(fault("its key cannot sign"))?;
         Ok(key)

@@ -8,24 +8,25 @@ mod key_file;
 mod rotator;
 mod wire;
 
+use cutover_core::{Kind, Vendor};
+
 pub use client::{Applications, Apps, Client, MachineUsers, Users};
 pub use config::{Api, Caller, Config, ConfigError};
+pub use cutover_http::{Listing, Page, ShowOnce};
 pub use ids::{AppId, OrganisationId, ProjectId, UserId};
 pub use key_file::KeyFile;
 pub use rotator::Rotator;
 pub use wire::{
-    ApiAuthMethod, App, AppConfig, AppPage, AppSearch, AppState, Application, ApplicationKind, ApplicationPage,
-    ApplicationSearch, Change, ChangesPage, CreatedUser, Details, NewApiApp, NewApiApplication, NewApp, NewMachineUser,
-    NewOidcApp, NewSecret, OidcAuthMethod, OidcSettings,
+    ApiAuthMethod, App, AppConfig, AppState, Application, ApplicationKind, Change, CreateApiApp, CreateApiApplication,
+    CreateMachineUser, CreateOidcApp, CreatedApp, CreatedMachineUser, Details, ListApplications, NewClientSecret,
+    OidcAuthMethod, OidcSettings, SearchApps, SearchChanges, UpdateApiApp, UpdateApp,
 };
 
-use cutover_core::{Kind, Vendor};
-
-/// The vendor's name in targets, profiles and errors.
+/// The vendor's name, as a target gives it.
 pub const VENDOR: Vendor = Vendor::from_static("zitadel");
-/// An API application, which shows its secret at the introspection endpoint.
+/// The kind of an API application, which shows its secret at the introspection endpoint, as a target gives it.
 pub const API: Kind = Kind::from_static("api");
-/// An OIDC application with a secret.
+/// The kind of an OIDC application with a secret, as a target gives it.
 pub const OIDC: Kind = Kind::from_static("oidc");
-/// A machine user, which shows its secret at the token endpoint.
+/// The kind of a machine user, which shows its secret at the token endpoint, as a target gives it.
 pub const MACHINE_USER: Kind = Kind::from_static("machine_user");

@@ -9,7 +9,7 @@ use cutover_core::{
 };
 use cutover_http::FromReply;
 
-use crate::wire::{App, AppConfig, AppState, Application, ApplicationKind, ChangesPage, NewSecret};
+use crate::wire::{App, AppConfig, AppState, Application, ApplicationKind, NewClientSecret, SearchChanges};
 use crate::{API, Api, AppId, Client, MACHINE_USER, OIDC, ProjectId, UserId, VENDOR};
 
 /// When the new secret is verified once more after it was promoted. A lost request of our own is waited for apart from
@@ -75,19 +75,13 @@ impl Rotator {
         Self { client, kind, profile }
     }
 
-    /// The client for `target` and where the target is.
+    /// The client for `target` and where the target is, if it is this rotator's to handle.
     fn locate(&self, operation: &'static str, target: &Target) -> Result<(Client, Place), RotateError> {
+        self.profile.check(operation, target)?;
         let client = self.client.about(target.id());
-        let misuse = |reason: String| NotSent::misuse(client.call(operation), reason);
-        if *target.vendor() != VENDOR || target.kind() != self.profile.kind() {
-            let (vendor, kind) = (target.vendor(), target.kind());
-            return Err(
-                misuse(format!("it is a {vendor} {kind}; this rotates {VENDOR} {}", self.profile.kind())).into()
-            );
-        }
         let scope = |name: &str| {
             let entry = target.scope(name).filter(|entry| !entry.is_empty());
-            entry.ok_or_else(|| misuse(format!("the target's scope has no {name}")))
+            entry.ok_or_else(|| NotSent::misuse(client.call(operation), format!("the target's scope has no {name}")))
         };
         let place = match self.kind {
             ClientKind::Api | ClientKind::Oidc => {
@@ -170,7 +164,8 @@ impl SecretRotator for Rotator {
 
     fn read(&self, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let (client, place) = self.locate("read", target)?;
-        let new = NewSecret::from_reply(&client.call("read"), kept.reply())?;
+        kept.check("read", target)?;
+        let new = NewClientSecret::from_reply(&client.call("read"), kept.reply())?;
         let marker = match place {
             Place::App { .. } => new.details.sequence.map(marker),
             Place::User(_) => None,
@@ -230,7 +225,7 @@ impl ShownApp {
     /// Reads an app through v1, because only that read makes the server catch up; through v2 where the user chose v2 and
     /// the server has no v1 any more.
     async fn look(client: &Client, project: &ProjectId, app: &AppId) -> Result<Self, RotateError> {
-        match client.apps().app(project, app).await {
+        match client.apps().get(project, app).await {
             Ok(App { state, config, .. }) => {
                 let kind = match config {
                     AppConfig::Api { .. } => ApplicationKind::Api,
@@ -242,7 +237,7 @@ impl ShownApp {
                 Ok(Self { state, kind, client_id, through: Api::V1 })
             }
             Err(error) if client.api() == Api::V2 && is_unknown_path(&error) => {
-                let Application { state, kind, client_id, .. } = client.applications_v2().application(app).await?;
+                let Application { state, kind, client_id, .. } = client.applications_v2().get(app).await?;
                 Ok(Self { state, kind, client_id, through: Api::V2 })
             }
             Err(error) => Err(error),
@@ -269,22 +264,17 @@ fn is_refused(error: &RotateError, words: &[&str]) -> bool {
 /// The sequence of the newest change that made a secret. Read from the event store, so never behind; a change of
 /// name or settings does not move it.
 async fn last_change(client: &Client, project: &ProjectId, app: &AppId) -> Result<Option<ChangeMarker>, RotateError> {
-    let mut page = ChangesPage { limit: CHANGES_LIMIT, ..ChangesPage::default() };
+    let mut search = Some(SearchChanges::new().limit(CHANGES_LIMIT));
     for _ in 0..CHANGES_PAGES_MAX {
-        let changes = client.apps().changes(project, app, &page).await?;
-        let newest = changes.iter().filter(|change| change.is_new_secret()).filter_map(|change| change.sequence).max();
-        if let Some(sequence) = newest {
-            return Ok(Some(marker(sequence)));
+        let Some(asked) = &search else { break };
+        let page = client.apps().changes(project, app, asked).await?;
+        let secrets = page.items.iter().filter(|change| change.is_new_secret());
+        if let Some(newest) = secrets.filter_map(|change| change.sequence).max() {
+            return Ok(Some(marker(newest)));
         }
-        // A short page is no proof of the end; one that leads no further is.
-        let oldest = changes.iter().filter_map(|change| change.sequence).min();
-        match (oldest, page.sequence) {
-            (None, _) => return Ok(Some(ChangeMarker::new(NEVER_CHANGED))),
-            (Some(oldest), Some(before)) if oldest >= before => return Ok(Some(ChangeMarker::new(NEVER_CHANGED))),
-            (Some(oldest), _) => page.sequence = Some(oldest),
-        }
+        search = page.next;
     }
-    Ok(None)
+    Ok(search.is_none().then(|| ChangeMarker::new(NEVER_CHANGED)))
 }
 
 fn marker(sequence: u64) -> ChangeMarker {

@@ -1,12 +1,12 @@
 //! Management v1: applications.
 
 use cutover_core::RotateError;
-use cutover_http::{Outgoing, Path, ShowOnce};
+use cutover_http::{Listing, Outgoing, Page, Path, ShowOnce};
 
-use super::Client;
+use super::{Client, KEPT_HEADERS};
 use crate::wire::{
-    ApiAuthMethod, App, AppAnswer, AppPage, AppSearch, AppsQuery, Change, ChangesAnswer, ChangesPage, Details,
-    DetailsAnswer, Empty, NewApiApp, NewApp, NewOidcApp, NewSecret, OidcSettings, SetApiConfig, SetName,
+    App, AppAnswer, AppsAnswer, Change, ChangesAnswer, CreateApiApp, CreateOidcApp, CreatedApp, Details, DetailsAnswer,
+    Empty, NewClientSecret, OidcSettings, SearchApps, SearchChanges, UpdateApiApp, UpdateApp,
 };
 use crate::{AppId, ProjectId};
 
@@ -16,29 +16,39 @@ use crate::{AppId, ProjectId};
 /// in. An app that lives in another organisation, or in another project, is answered like one that does not exist:
 /// [`Refusal::NotFound`](cutover_core::Refusal::NotFound) may mean that the organisation is wrong or was forgotten.
 #[derive(Clone, Copy, Debug)]
-pub struct Apps<'a>(&'a Client);
+pub struct Apps<'a> {
+    client: &'a Client,
+}
 
 impl<'a> Apps<'a> {
     pub(super) fn new(client: &'a Client) -> Self {
-        Self(client)
+        Self { client }
     }
 
     /// Creates an API application.
     ///
     /// # Errors
     /// As every call; with an unknown effect an application may exist whose secret nobody saw.
-    pub async fn create_api(&self, project: &ProjectId, new: &NewApiApp) -> Result<ShowOnce<NewApp>, RotateError> {
+    pub async fn create_api(
+        &self,
+        project: &ProjectId,
+        new: &CreateApiApp,
+    ) -> Result<ShowOnce<CreatedApp>, RotateError> {
         let make = |operation| Outgoing::post(operation, apps(project).literal("api")).json(new);
-        Ok(self.0.v1("apps.create_api", make).await?.into_show_once(KEPT_HEADERS))
+        Ok(self.client.v1("apps.create_api", make).await?.into_show_once(KEPT_HEADERS))
     }
 
     /// Creates an OIDC application.
     ///
     /// # Errors
     /// As every call; with an unknown effect an application may exist whose secret nobody saw.
-    pub async fn create_oidc(&self, project: &ProjectId, new: &NewOidcApp) -> Result<ShowOnce<NewApp>, RotateError> {
+    pub async fn create_oidc(
+        &self,
+        project: &ProjectId,
+        new: &CreateOidcApp,
+    ) -> Result<ShowOnce<CreatedApp>, RotateError> {
         let make = |operation| Outgoing::post(operation, apps(project).literal("oidc")).json(new);
-        Ok(self.0.v1("apps.create_oidc", make).await?.into_show_once(KEPT_HEADERS))
+        Ok(self.client.v1("apps.create_oidc", make).await?.into_show_once(KEPT_HEADERS))
     }
 
     /// Makes a new secret for an API application. The old one is dead at once.
@@ -49,7 +59,7 @@ impl<'a> Apps<'a> {
         &self,
         project: &ProjectId,
         id: &AppId,
-    ) -> Result<ShowOnce<NewSecret>, RotateError> {
+    ) -> Result<ShowOnce<NewClientSecret>, RotateError> {
         self.generate("apps.generate_api_secret", app(project, id).literal("api_config/_generate_client_secret")).await
     }
 
@@ -61,14 +71,14 @@ impl<'a> Apps<'a> {
         &self,
         project: &ProjectId,
         id: &AppId,
-    ) -> Result<ShowOnce<NewSecret>, RotateError> {
+    ) -> Result<ShowOnce<NewClientSecret>, RotateError> {
         self.generate("apps.generate_oidc_secret", app(project, id).literal("oidc_config/_generate_client_secret"))
             .await
     }
 
-    async fn generate(&self, operation: &'static str, path: Path) -> Result<ShowOnce<NewSecret>, RotateError> {
+    async fn generate(&self, operation: &'static str, path: Path) -> Result<ShowOnce<NewClientSecret>, RotateError> {
         let make = |operation| Outgoing::post(operation, path.clone()).json(&Empty {});
-        Ok(self.0.v1(operation, make).await?.into_show_once(KEPT_HEADERS))
+        Ok(self.client.v1(operation, make).await?.into_show_once(KEPT_HEADERS))
     }
 
     /// One application.
@@ -78,22 +88,35 @@ impl<'a> Apps<'a> {
     ///
     /// # Errors
     /// As every call.
-    pub async fn app(&self, project: &ProjectId, id: &AppId) -> Result<App, RotateError> {
+    pub async fn get(&self, project: &ProjectId, id: &AppId) -> Result<App, RotateError> {
         let make = |operation| Outgoing::get(operation, app(project, id));
-        Ok(self.0.v1("apps.get", make).await?.json::<AppAnswer>()?.app)
+        Ok(self.client.v1("apps.get", make).await?.json::<AppAnswer>()?.app)
     }
 
-    /// The applications of a project.
+    /// One page of the applications of a project, possibly a minute behind.
     ///
     /// # Errors
     /// As every call; a wrong organisation is no error and gives an empty list.
-    pub async fn search(&self, project: &ProjectId, search: &AppSearch) -> Result<AppPage, RotateError> {
-        let query = AppsQuery::new(search);
-        let make = |operation| Outgoing::post(operation, apps(project).literal("_search")).json(&query).idempotent();
-        self.0.v1("apps.search", make).await?.json()
+    pub async fn search(&self, project: &ProjectId, search: &SearchApps) -> Result<Page<App, SearchApps>, RotateError> {
+        let body = search.body();
+        let make = |operation| Outgoing::post(operation, apps(project).literal("_search")).json(&body).idempotent();
+        Ok(self.client.v1("apps.search", make).await?.json::<AppsAnswer>()?.page(search))
     }
 
-    /// What was changed about an application, without any delay.
+    /// Every application of a project that matches, over all pages. Pages are asked for as they are needed.
+    ///
+    /// The errors in it are those of [`search`](Self::search). An application that is made or deleted meanwhile may be
+    /// missed or come twice: Zitadel counts through its list.
+    pub fn search_all(&self, project: &ProjectId, search: &SearchApps) -> Listing<App> {
+        let (client, call) = (self.client.clone(), self.client.call("apps.search"));
+        let project = project.clone();
+        Listing::new(call, search.clone(), move |search| {
+            let (client, project) = (client.clone(), project.clone());
+            async move { client.apps().search(&project, &search).await }
+        })
+    }
+
+    /// One page of what was changed about an application, without any delay.
     ///
     /// # Errors
     /// As every call.
@@ -101,60 +124,62 @@ impl<'a> Apps<'a> {
         &self,
         project: &ProjectId,
         id: &AppId,
-        page: &ChangesPage,
-    ) -> Result<Vec<Change>, RotateError> {
+        search: &SearchChanges,
+    ) -> Result<Page<Change, SearchChanges>, RotateError> {
         let make = |operation| {
-            let mut outgoing = Outgoing::post(operation, app(project, id).literal("changes/_search")).idempotent();
-            if page.limit > 0 {
-                outgoing = outgoing.query("query.limit", &page.limit.to_string());
-            }
-            if let Some(sequence) = page.sequence {
-                outgoing = outgoing.query("query.sequence", &sequence.to_string());
-            }
-            if page.ascending {
-                outgoing = outgoing.query("query.asc", "true");
-            }
-            outgoing
+            let outgoing = Outgoing::post(operation, app(project, id).literal("changes/_search")).idempotent();
+            search.query().fold(outgoing, |outgoing, (name, value)| outgoing.query(name, &value))
         };
-        Ok(self.0.v1("apps.changes", make).await?.json::<ChangesAnswer>()?.result)
+        Ok(self.client.v1("apps.changes", make).await?.json::<ChangesAnswer>()?.page(search))
     }
 
-    /// Gives an application another name.
+    /// Everything that was changed about an application, over all pages. Pages are asked for as they are needed.
+    ///
+    /// The errors in it are those of [`changes`](Self::changes).
+    pub fn changes_all(&self, project: &ProjectId, id: &AppId, search: &SearchChanges) -> Listing<Change> {
+        let (client, call) = (self.client.clone(), self.client.call("apps.changes"));
+        let (project, id) = (project.clone(), id.clone());
+        Listing::new(call, search.clone(), move |search| {
+            let (client, project, id) = (client.clone(), project.clone(), id.clone());
+            async move { client.apps().changes(&project, &id, &search).await }
+        })
+    }
+
+    /// Changes what is given, which can only be the name.
     ///
     /// # Errors
     /// As every call; a name that it has already is refused.
-    pub async fn rename(&self, project: &ProjectId, id: &AppId, name: &str) -> Result<Details, RotateError> {
-        let make = |operation| Outgoing::put(operation, app(project, id)).json(&SetName { name });
-        self.details("apps.rename", make).await
+    pub async fn update(&self, project: &ProjectId, id: &AppId, update: &UpdateApp) -> Result<Details, RotateError> {
+        let make = |operation| Outgoing::put(operation, app(project, id)).json(update);
+        self.details("apps.update", make).await
     }
 
     /// Changes how an API application authenticates. Makes no secret, and takes none away.
     ///
     /// # Errors
     /// As every call; a method that it has already is refused.
-    pub async fn set_api_auth_method(
+    pub async fn update_api(
         &self,
         project: &ProjectId,
         id: &AppId,
-        method: &ApiAuthMethod,
+        update: &UpdateApiApp,
     ) -> Result<Details, RotateError> {
-        let body = SetApiConfig { auth_method_type: method };
-        let make = |operation| Outgoing::put(operation, app(project, id).literal("api_config")).json(&body);
-        self.details("apps.set_api_auth_method", make).await
+        let make = |operation| Outgoing::put(operation, app(project, id).literal("api_config")).json(update);
+        self.details("apps.update_api", make).await
     }
 
     /// Changes how an OIDC application is set up. Replaces all settings; makes no secret, and takes none away.
     ///
     /// # Errors
     /// As every call; settings that it has already are refused.
-    pub async fn set_oidc_settings(
+    pub async fn update_oidc(
         &self,
         project: &ProjectId,
         id: &AppId,
         settings: &OidcSettings,
     ) -> Result<Details, RotateError> {
         let make = |operation| Outgoing::put(operation, app(project, id).literal("oidc_config")).json(settings);
-        self.details("apps.set_oidc_settings", make).await
+        self.details("apps.update_oidc", make).await
     }
 
     /// Takes an application out of use. Its secret is kept and refused.
@@ -189,12 +214,9 @@ impl<'a> Apps<'a> {
         F: Fn(&'static str) -> Outgoing + Send + Sync,
     {
         // It is done, and nothing of the answer is needed: one that cannot be read is no failure.
-        Ok(self.0.v1(operation, make).await?.json::<DetailsAnswer>().unwrap_or_default().details)
+        Ok(self.client.v1(operation, make).await?.json::<DetailsAnswer>().unwrap_or_default().details)
     }
 }
-
-/// What is kept of an answer's headers: none of them holds a secret.
-pub(super) const KEPT_HEADERS: &[&str] = &["x-request-id"];
 
 fn apps(project: &ProjectId) -> Path {
     Path::new().literal("management/v1/projects").id(project.as_str()).literal("apps")

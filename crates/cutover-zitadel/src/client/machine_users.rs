@@ -3,39 +3,42 @@
 use cutover_core::RotateError;
 use cutover_http::{Outgoing, Path, ShowOnce};
 
-use super::Client;
-use super::apps::KEPT_HEADERS;
+use super::{Client, KEPT_HEADERS};
 use crate::UserId;
-use crate::wire::{CreatedUser, Details, DetailsAnswer, Empty, KeysAnswer, KeysQuery, NewMachineUser, NewSecret};
+use crate::wire::{
+    CreateMachineUser, CreatedMachineUser, Details, DetailsAnswer, Empty, KeysAnswer, KeysQuery, NewClientSecret,
+};
 
 /// Machine users, through management v1.
 ///
 /// Every call needs `user.read` or `user.write` in the organisation that it is made in. A user that lives in another
 /// organisation is answered like one that does not exist.
 #[derive(Clone, Copy, Debug)]
-pub struct MachineUsers<'a>(&'a Client);
+pub struct MachineUsers<'a> {
+    client: &'a Client,
+}
 
 impl<'a> MachineUsers<'a> {
     pub(super) fn new(client: &'a Client) -> Self {
-        Self(client)
+        Self { client }
     }
 
     /// Creates a machine user, without a secret.
     ///
     /// # Errors
     /// As every call.
-    pub async fn create(&self, new: &NewMachineUser) -> Result<CreatedUser, RotateError> {
+    pub async fn create(&self, new: &CreateMachineUser) -> Result<CreatedMachineUser, RotateError> {
         let make = |operation| Outgoing::post(operation, users().literal("machine")).json(new);
-        self.0.v1("machine_users.create", make).await?.json()
+        self.client.v1("machine_users.create", make).await?.json()
     }
 
     /// Makes a new secret for a machine user. The old one is dead at once; its access tokens stay good.
     ///
     /// # Errors
     /// With an unknown effect the old secret may be dead and nobody saw the new one; only another call gives one.
-    pub async fn set_secret(&self, id: &UserId) -> Result<ShowOnce<NewSecret>, RotateError> {
+    pub async fn set_secret(&self, id: &UserId) -> Result<ShowOnce<NewClientSecret>, RotateError> {
         let make = |operation| Outgoing::put(operation, user(id).literal("secret")).json(&Empty {});
-        Ok(self.0.v1("machine_users.set_secret", make).await?.into_show_once(KEPT_HEADERS))
+        Ok(self.client.v1("machine_users.set_secret", make).await?.into_show_once(KEPT_HEADERS))
     }
 
     /// Leaves a machine user without a secret.
@@ -44,7 +47,7 @@ impl<'a> MachineUsers<'a> {
     /// As every call; a user without one is refused.
     pub async fn remove_secret(&self, id: &UserId) -> Result<Details, RotateError> {
         let make = |operation| Outgoing::delete(operation, user(id).literal("secret"));
-        let received = self.0.v1("machine_users.remove_secret", make).await?;
+        let received = self.client.v1("machine_users.remove_secret", make).await?;
         Ok(received.json::<DetailsAnswer>().unwrap_or_default().details)
     }
 
@@ -59,7 +62,7 @@ impl<'a> MachineUsers<'a> {
     pub async fn check_access(&self, id: &UserId) -> Result<(), RotateError> {
         let query = KeysQuery::one();
         let make = |operation| Outgoing::post(operation, user(id).literal("keys/_search")).json(&query).idempotent();
-        let received = self.0.v1("machine_users.search_keys", make).await?;
+        let received = self.client.v1("machine_users.search_keys", make).await?;
         received.json::<KeysAnswer>().map(drop)
     }
 }

@@ -14,21 +14,24 @@ use cutover_core::{Call, ClientSecret, RotateError, TargetId};
 use cutover_http::{Authorization, Credential, Outgoing, Pipeline, Received};
 use http::HeaderName;
 
-use crate::dialect::Zitadel;
-use crate::{Api, Caller, Config, ConfigError, OrganisationId, VENDOR};
-use caller::CallerState;
-use endpoints::EndpointCache;
-
 pub use apps::Apps;
 pub use machine_users::MachineUsers;
 pub use v2::{Applications, Users};
 
+use crate::config::Parsed;
+use crate::{Api, Config, ConfigError, OrganisationId, VENDOR};
+use caller::CallerState;
+use endpoints::EndpointCache;
+
+/// What is kept of an answer's headers: none of them holds a secret.
+const KEPT_HEADERS: &[&str] = &["x-request-id"];
 /// Chooses the organisation of a v1 call.
 const ORGANISATION: HeaderName = HeaderName::from_static("x-zitadel-orgid");
 
 /// A client of one Zitadel instance.
 ///
-/// Clones share connections, the caller's access token and what discovery said.
+/// Clones share everything, connections, the caller's access token and what discovery said included. Dropping the future
+/// of a call leaves its effect unknown, like a lost answer.
 #[derive(Clone, Debug)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -50,30 +53,12 @@ impl Client {
     /// A client by this configuration. Sends nothing yet.
     ///
     /// # Errors
-    /// When a limit is zero, the default transport cannot be made, or the caller has no client id.
+    /// When the caller has no client id, a limit is zero, or the default transport cannot be made.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        if matches!(&config.caller, Caller::ClientCredentials { client_id, .. } if client_id.is_empty()) {
-            return Err(ConfigError::ClientId);
-        }
-        let mut pipeline = Pipeline::builder(VENDOR, config.base_url)
-            .limits(config.limits)
-            .retry(config.retry)
-            .dialect(Arc::new(Zitadel));
-        if let Some(transport) = config.transport {
-            pipeline = pipeline.transport(transport);
-        }
-        if let Some(clock) = config.clock {
-            pipeline = pipeline.clock(clock);
-        }
-        let shared = Shared {
-            pipeline: pipeline.build()?,
-            caller: CallerState::new(config.caller),
-            endpoints: EndpointCache::new(config.issuer),
-            api: config.api,
-            straggler: config.straggler,
-            propagation: config.propagation,
-        };
-        Ok(Self { shared: Arc::new(shared), organisation: config.organisation, target: None })
+        let Parsed { pipeline, caller, organisation, issuer, api, straggler, propagation } = config.parse()?;
+        let (caller, endpoints) = (CallerState::new(caller), EndpointCache::new(issuer));
+        let shared = Shared { pipeline, caller, endpoints, api, straggler, propagation };
+        Ok(Self { shared: Arc::new(shared), organisation, target: None })
     }
 
     /// The same client within another organisation.

@@ -1,16 +1,15 @@
 //! The v2 services: Connect, JSON.
 
 use cutover_core::RotateError;
-use cutover_http::{Outgoing, Path, Received, ShowOnce};
+use cutover_http::{Listing, Outgoing, Page, Path, Received, ShowOnce};
 use http::HeaderName;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Client;
-use super::apps::KEPT_HEADERS;
+use super::{Client, KEPT_HEADERS};
 use crate::wire::{
-    Application, ApplicationAnswer, ApplicationPage, ApplicationSearch, CreateApiApplication, DateAnswer, InProject,
-    ListApplications, NewApiApplication, NewApp, NewSecret, OneApplication, OneUser,
+    Application, ApplicationAnswer, ApplicationsAnswer, CreateApiApplication, CreatedApp, DateAnswer, InProject,
+    ListApplications, NewClientSecret, OneApplication, OneUser,
 };
 use crate::{AppId, ProjectId, UserId};
 
@@ -21,11 +20,13 @@ const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-v
 ///
 /// v2 finds an application wherever it lives and takes no organisation. Changing calls are not sent again.
 #[derive(Clone, Copy, Debug)]
-pub struct Applications<'a>(&'a Client);
+pub struct Applications<'a> {
+    client: &'a Client,
+}
 
 impl<'a> Applications<'a> {
     pub(super) fn new(client: &'a Client) -> Self {
-        Self(client)
+        Self { client }
     }
 
     /// Creates an API application.
@@ -35,10 +36,10 @@ impl<'a> Applications<'a> {
     pub async fn create_api(
         &self,
         project: &ProjectId,
-        new: &NewApiApplication,
-    ) -> Result<ShowOnce<NewApp>, RotateError> {
-        let body = CreateApiApplication::new(project, new);
-        let received = self.0.v2("v2.create_application", application("CreateApplication"), &body, Effect::Change);
+        new: &CreateApiApplication,
+    ) -> Result<ShowOnce<CreatedApp>, RotateError> {
+        let body = new.body(project);
+        let received = self.client.v2("v2.create_application", application("CreateApplication"), &body, Effect::Change);
         Ok(received.await?.into_show_once(KEPT_HEADERS))
     }
 
@@ -50,10 +51,10 @@ impl<'a> Applications<'a> {
         &self,
         project: &ProjectId,
         id: &AppId,
-    ) -> Result<ShowOnce<NewSecret>, RotateError> {
+    ) -> Result<ShowOnce<NewClientSecret>, RotateError> {
         let body = InProject { application_id: id, project_id: project };
         let path = application("GenerateClientSecret");
-        let received = self.0.v2("v2.generate_client_secret", path, &body, Effect::Change).await?;
+        let received = self.client.v2("v2.generate_client_secret", path, &body, Effect::Change).await?;
         Ok(received.into_show_once(KEPT_HEADERS))
     }
 
@@ -61,19 +62,35 @@ impl<'a> Applications<'a> {
     ///
     /// # Errors
     /// As every call.
-    pub async fn application(&self, id: &AppId) -> Result<Application, RotateError> {
+    pub async fn get(&self, id: &AppId) -> Result<Application, RotateError> {
         let body = OneApplication { application_id: id };
-        let received = self.0.v2("v2.get_application", application("GetApplication"), &body, Effect::None).await?;
+        let received = self.client.v2("v2.get_application", application("GetApplication"), &body, Effect::None).await?;
         Ok(received.json::<ApplicationAnswer>()?.application)
     }
 
-    /// The applications that the caller may read, possibly a minute behind.
+    /// One page of the applications that the caller may read, possibly a minute behind.
+    ///
+    /// Zitadel takes a page's worth of applications and then leaves out those that the caller may not read: a page may
+    /// be short or empty and not the last, and the total counts what is left out.
     ///
     /// # Errors
-    /// As every call.
-    pub async fn list(&self, search: &ApplicationSearch) -> Result<ApplicationPage, RotateError> {
-        let body = ListApplications::new(search);
-        self.0.v2("v2.list_applications", application("ListApplications"), &body, Effect::None).await?.json()
+    /// As every call; a limit above the server's own, 1000 by default, is refused.
+    pub async fn list(&self, list: &ListApplications) -> Result<Page<Application, ListApplications>, RotateError> {
+        let (path, body) = (application("ListApplications"), list.body());
+        let received = self.client.v2("v2.list_applications", path, &body, Effect::None).await?;
+        Ok(received.json::<ApplicationsAnswer>()?.page(list))
+    }
+
+    /// Every application that the caller may read, over all pages. Pages are asked for as they are needed.
+    ///
+    /// The errors in it are those of [`list`](Self::list). An application that is made or deleted meanwhile may be
+    /// missed or come twice: Zitadel counts through its list.
+    pub fn list_all(&self, list: &ListApplications) -> Listing<Application> {
+        let (client, call) = (self.client.clone(), self.client.call("v2.list_applications"));
+        Listing::new(call, list.clone(), move |list| {
+            let client = client.clone();
+            async move { client.applications_v2().list(&list).await }
+        })
     }
 
     /// Takes an application out of use and gives the time of it. Its secret is kept and refused.
@@ -108,7 +125,7 @@ impl<'a> Applications<'a> {
         id: &AppId,
     ) -> Result<Option<Timestamp>, RotateError> {
         let body = InProject { application_id: id, project_id: project };
-        Ok(date(&self.0.v2(operation, path, &body, Effect::Change).await?))
+        Ok(date(&self.client.v2(operation, path, &body, Effect::Change).await?))
     }
 }
 
@@ -117,20 +134,22 @@ impl<'a> Applications<'a> {
 /// v2 finds a user wherever it lives and takes no organisation. A machine user may change its own secret without
 /// holding any role.
 #[derive(Clone, Copy, Debug)]
-pub struct Users<'a>(&'a Client);
+pub struct Users<'a> {
+    client: &'a Client,
+}
 
 impl<'a> Users<'a> {
     pub(super) fn new(client: &'a Client) -> Self {
-        Self(client)
+        Self { client }
     }
 
     /// Makes a new secret for a machine user. The old one is dead at once; its access tokens stay good.
     ///
     /// # Errors
     /// With an unknown effect the old secret may be dead and nobody saw the new one; only another call gives one.
-    pub async fn add_secret(&self, id: &UserId) -> Result<ShowOnce<NewSecret>, RotateError> {
+    pub async fn add_secret(&self, id: &UserId) -> Result<ShowOnce<NewClientSecret>, RotateError> {
         let body = OneUser { user_id: id };
-        let received = self.0.v2("v2.add_secret", user("AddSecret"), &body, Effect::Change).await?;
+        let received = self.client.v2("v2.add_secret", user("AddSecret"), &body, Effect::Change).await?;
         Ok(received.into_show_once(KEPT_HEADERS))
     }
 
@@ -140,7 +159,7 @@ impl<'a> Users<'a> {
     /// As every call; a user without one is refused.
     pub async fn remove_secret(&self, id: &UserId) -> Result<Option<Timestamp>, RotateError> {
         let body = OneUser { user_id: id };
-        Ok(date(&self.0.v2("v2.remove_secret", user("RemoveSecret"), &body, Effect::Change).await?))
+        Ok(date(&self.client.v2("v2.remove_secret", user("RemoveSecret"), &body, Effect::Change).await?))
     }
 }
 

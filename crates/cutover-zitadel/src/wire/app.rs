@@ -1,9 +1,10 @@
 //! Management v1: applications.
 
+use cutover_http::{Page, Place, lenient};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::lenient::{lenient, number, time, words};
+use super::lenient::{number, time, words};
 use super::oidc::OidcSettings;
 use crate::{AppId, OrganisationId};
 
@@ -205,25 +206,56 @@ pub(crate) struct DetailsAnswer {
     pub(crate) details: Details,
 }
 
-/// Which applications to list.
-#[derive(Clone, Debug, Default)]
-pub struct AppSearch {
-    /// How many to leave out at the beginning.
-    pub offset: u64,
-    /// How many to give at most; the server's own number when zero.
-    pub limit: u32,
-    /// Only the one with this name.
-    pub name: Option<String>,
+/// Which applications are looked for; without a name, all of the project.
+///
+/// Shape: `{"query": {"offset", "limit", "asc"}, "queries": [{"nameQuery": {"name", "method"}}]}`.
+/// Units: `offset` and `limit` count applications; `offset` is a 64-bit number and goes out as a text.
+/// Errors: an organisation that does not own the project gives an empty list, not an error.
+/// Source: Zitadel's `management.proto`, `ListApps`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct SearchApps {
+    offset: u64,
+    limit: u32,
+    name: Option<String>,
+}
+
+impl SearchApps {
+    /// All applications, from the first.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many to skip.
+    pub fn offset(mut self, offset: u64) -> Self {
+        self.offset = offset;
+        self
+    }
+
+    /// At most so many on a page; the server's own number by default.
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Only those with this name.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    pub(crate) fn body(&self) -> SearchAppsBody<'_> {
+        let filter = |name| NameFilter { name_query: NameQuery { name, method: "TEXT_QUERY_METHOD_EQUALS" } };
+        let queries = self.name.as_deref().map(filter).into_iter().collect();
+        SearchAppsBody { query: ListQuery::new(self.offset, self.limit), queries }
+    }
 }
 
 /// Body of `POST /management/v1/projects/{projectId}/apps/_search`.
 ///
-/// Shape: `{"query": {"offset", "limit", "asc"}, "queries": [{"nameQuery": {"name", "method"}}]}`.
-/// Units: `offset` is a 64-bit number and goes out as a text.
-/// Errors: an organisation that does not own the project gives an empty list, not an error.
-/// Source: Zitadel's `management.proto`, `ListApps`.
+/// Shape, Units, Errors and Source: see [`SearchApps`].
 #[derive(Serialize)]
-pub(crate) struct AppsQuery<'a> {
+pub(crate) struct SearchAppsBody<'a> {
     query: ListQuery,
     queries: Vec<NameFilter<'a>>,
 }
@@ -253,33 +285,15 @@ struct NameQuery<'a> {
     method: &'static str,
 }
 
-impl<'a> AppsQuery<'a> {
-    pub(crate) fn new(search: &'a AppSearch) -> Self {
-        let filter = |name| NameFilter { name_query: NameQuery { name, method: "TEXT_QUERY_METHOD_EQUALS" } };
-        let queries = search.name.as_deref().map(filter).into_iter().collect();
-        Self { query: ListQuery::new(search.offset, search.limit), queries }
-    }
-}
-
 /// Answer to `POST /management/v1/projects/{projectId}/apps/_search`.
 ///
 /// Shape: `{"details": {"totalResult", "processedSequence", "viewTimestamp"}, "result": [App, ...]}`.
 /// Units: `totalResult` counts all matches, not only this page.
-/// Errors: see [`AppSearch`]; the list may be up to a minute behind.
+/// Errors: see [`SearchApps`]; the list may be up to a minute behind.
 /// Source: Zitadel's `management.proto`, `ListApps`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "AppPageBody")]
-#[non_exhaustive]
-pub struct AppPage {
-    /// The applications.
-    pub apps: Vec<App>,
-    /// How many match in all.
-    pub total: u64,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct AppPageBody {
+pub(crate) struct AppsAnswer {
     #[serde(deserialize_with = "lenient")]
     details: ListDetails,
     result: Vec<App>,
@@ -292,21 +306,62 @@ struct ListDetails {
     total_result: Option<u64>,
 }
 
-impl From<AppPageBody> for AppPage {
-    fn from(body: AppPageBody) -> Self {
-        Self { apps: body.result, total: body.details.total_result.unwrap_or_default() }
+impl AppsAnswer {
+    /// The page that answers `search`.
+    pub(crate) fn page(self, search: &SearchApps) -> Page<App, SearchApps> {
+        let next = |offset| search.clone().offset(offset);
+        Page::counted(self.result, self.details.total_result, Place::at(search.offset), next)
     }
 }
 
-/// Which changes to list.
-#[derive(Clone, Debug, Default)]
-pub struct ChangesPage {
-    /// How many to give at most; the server's own number when zero.
-    pub limit: u32,
-    /// Where to go on: beyond the change with this number.
-    pub sequence: Option<u64>,
-    /// Oldest first; the default is newest first.
-    pub ascending: bool,
+/// Which changes of an application are looked for; by default all of them, newest first.
+///
+/// Shape: the query parameters `query.limit`, `query.sequence` and `query.asc`.
+/// Units: `query.limit` counts changes, `query.sequence` is a change's number.
+/// Errors: as for reading the application.
+/// Source: Zitadel's `management.proto`, `ListAppChanges`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct SearchChanges {
+    limit: u32,
+    sequence: Option<u64>,
+    ascending: bool,
+}
+
+impl SearchChanges {
+    /// All changes, from the newest.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// At most so many on a page; the server's own number by default.
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Only those beyond the change with this number.
+    pub fn sequence(mut self, sequence: u64) -> Self {
+        self.sequence = Some(sequence);
+        self
+    }
+
+    /// Whether the oldest comes first.
+    pub fn ascending(mut self, ascending: bool) -> Self {
+        self.ascending = ascending;
+        self
+    }
+
+    pub(crate) fn query(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let limit = (self.limit > 0).then(|| ("query.limit", self.limit.to_string()));
+        let sequence = self.sequence.map(|sequence| ("query.sequence", sequence.to_string()));
+        let ascending = self.ascending.then(|| ("query.asc", "true".to_owned()));
+        [limit, sequence, ascending].into_iter().flatten()
+    }
+
+    fn is_beyond(&self, sequence: u64) -> bool {
+        self.sequence.is_none_or(|from| if self.ascending { sequence > from } else { sequence < from })
+    }
 }
 
 /// One change of an application.
@@ -377,43 +432,95 @@ impl From<ChangeBody> for Change {
 #[derive(Default, Deserialize)]
 pub(crate) struct ChangesAnswer {
     #[serde(default)]
-    pub(crate) result: Vec<Change>,
+    result: Vec<Change>,
 }
 
-/// Body of `POST /management/v1/projects/{projectId}/apps/api`.
+impl ChangesAnswer {
+    /// The page that answers `search`. A short page is no proof of the end; one that leads no further is.
+    pub(crate) fn page(mut self, search: &SearchChanges) -> Page<Change, SearchChanges> {
+        // A server may count the change that it goes on from as well, or not know where to go on.
+        self.result.retain(|change| change.sequence.is_none_or(|sequence| search.is_beyond(sequence)));
+        let sequences = self.result.iter().filter_map(|change| change.sequence);
+        let last = if search.ascending { sequences.max() } else { sequences.min() };
+        Page::new(self.result, None, last.map(|sequence| search.clone().sequence(sequence)))
+    }
+}
+
+/// What a new API application is to be.
 ///
 /// Shape: `{"name", "authMethodType"}`.
 /// Units: none.
 /// Errors: 400 `COMMA-VCnwD` or `COMMAND-EbFMN` when the project is unknown, `PROJECT-Bff2g` when it is not valid.
 /// Source: Zitadel's `management.proto`, `AddAPIApp`.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct NewApiApp {
-    /// Its name.
-    pub name: String,
-    /// How it authenticates. Only with [`ApiAuthMethod::Basic`] a secret is made.
-    pub auth_method_type: ApiAuthMethod,
+#[must_use]
+pub struct CreateApiApp {
+    name: String,
+    auth_method_type: ApiAuthMethod,
 }
 
-/// Body of `PUT /management/v1/projects/{projectId}/apps/{appId}`.
+impl CreateApiApp {
+    /// An application with this name and a secret.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), auth_method_type: ApiAuthMethod::Basic }
+    }
+
+    /// How it authenticates. Only with [`ApiAuthMethod::Basic`], the default, a secret is made.
+    pub fn auth_method(mut self, method: ApiAuthMethod) -> Self {
+        self.auth_method_type = method;
+        self
+    }
+}
+
+/// What is to change in an application, whatever its kind: its name.
 ///
 /// Shape: `{"name"}`.
 /// Units: none.
-/// Errors: 400 `COMMAND-2m8vx` when it has that name already.
+/// Errors: 400 `COMMAND-2m8vx` when it has that name already; nothing named is refused as well.
 /// Source: Zitadel's `management.proto`, `UpdateApp`.
-#[derive(Serialize)]
-pub(crate) struct SetName<'a> {
-    pub(crate) name: &'a str,
+#[derive(Clone, Debug, Default, Serialize)]
+#[must_use]
+pub struct UpdateApp {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
-/// Body of `PUT /management/v1/projects/{projectId}/apps/{appId}/api_config`.
+impl UpdateApp {
+    /// No change.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another name.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+}
+
+/// What is to change in how an API application authenticates.
 ///
-/// Shape: `{"authMethodType"}`.
+/// Shape: `{"authMethodType"}`; left out, it is the first word, [`ApiAuthMethod::Basic`].
 /// Units: none.
 /// Errors: 400 `COMMAND-1m88i` when nothing changes.
 /// Source: Zitadel's `management.proto`, `UpdateAPIAppConfig`.
-#[derive(Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct SetApiConfig<'a> {
-    pub(crate) auth_method_type: &'a ApiAuthMethod,
+#[must_use]
+pub struct UpdateApiApp {
+    auth_method_type: ApiAuthMethod,
+}
+
+impl UpdateApiApp {
+    /// [`ApiAuthMethod::Basic`], unless another is named.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another method.
+    pub fn auth_method(mut self, method: ApiAuthMethod) -> Self {
+        self.auth_method_type = method;
+        self
+    }
 }

@@ -1,10 +1,11 @@
 //! The v2 services, over Connect.
 
+use cutover_http::{Page, Place, lenient};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::app::{ApiAuthMethod, AppState, ListQuery};
-use super::lenient::{lenient, number, time};
+use super::lenient::{number, time};
 use crate::{AppId, ProjectId, UserId};
 
 /// The body of v2 calls about an application in a project.
@@ -44,26 +45,54 @@ pub(crate) struct OneUser<'a> {
     pub(crate) user_id: &'a UserId,
 }
 
-/// An API application to be created through v2.
-#[derive(Clone, Debug, Default)]
-pub struct NewApiApplication {
-    /// Its name.
-    pub name: String,
-    /// How it authenticates. Only with [`ApiAuthMethod::Basic`] a secret is made.
-    pub auth_method_type: ApiAuthMethod,
-    /// An id of one's own choice.
-    pub application_id: Option<AppId>,
-}
-
-/// Body of `CreateApplication`, for an API.
+/// What a new API application is to be, through v2.
 ///
 /// Shape: `{"projectId", "applicationId"?, "name", "apiConfiguration": {"authMethodType"?}}`.
 /// Units: none.
 /// Errors: 400 when the project is unknown.
 /// Source: Zitadel's `application_service.proto`.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct CreateApiApplication {
+    name: String,
+    auth_method: ApiAuthMethod,
+    application_id: Option<AppId>,
+}
+
+impl CreateApiApplication {
+    /// An application with this name and a secret; Zitadel makes its id.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), auth_method: ApiAuthMethod::Basic, application_id: None }
+    }
+
+    /// How it authenticates. Only with [`ApiAuthMethod::Basic`], the default, a secret is made.
+    pub fn auth_method(mut self, method: ApiAuthMethod) -> Self {
+        self.auth_method = method;
+        self
+    }
+
+    /// With an id of one's own. It also makes a repeated creation fail.
+    pub fn application_id(mut self, id: impl Into<AppId>) -> Self {
+        self.application_id = Some(id.into());
+        self
+    }
+
+    pub(crate) fn body<'a>(&'a self, project_id: &'a ProjectId) -> CreateApiApplicationBody<'a> {
+        CreateApiApplicationBody {
+            project_id,
+            application_id: self.application_id.as_ref(),
+            name: &self.name,
+            api_configuration: ApiConfiguration { auth_method_type: &self.auth_method },
+        }
+    }
+}
+
+/// Body of `CreateApplication`, for an API.
+///
+/// Shape, Units, Errors and Source: see [`CreateApiApplication`].
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct CreateApiApplication<'a> {
+pub(crate) struct CreateApiApplicationBody<'a> {
     project_id: &'a ProjectId,
     #[serde(skip_serializing_if = "Option::is_none")]
     application_id: Option<&'a AppId>,
@@ -75,17 +104,6 @@ pub(crate) struct CreateApiApplication<'a> {
 #[serde(rename_all = "camelCase")]
 struct ApiConfiguration<'a> {
     auth_method_type: &'a ApiAuthMethod,
-}
-
-impl<'a> CreateApiApplication<'a> {
-    pub(crate) fn new(project_id: &'a ProjectId, new: &'a NewApiApplication) -> Self {
-        Self {
-            project_id,
-            application_id: new.application_id.as_ref(),
-            name: &new.name,
-            api_configuration: ApiConfiguration { auth_method_type: &new.auth_method_type },
-        }
-    }
 }
 
 /// An application as v2 shows it, never with a secret.
@@ -194,25 +212,58 @@ pub(crate) struct ApplicationAnswer {
     pub(crate) application: Application,
 }
 
-/// Which applications to list through v2.
-#[derive(Clone, Debug, Default)]
-pub struct ApplicationSearch {
-    /// Only those of this project; of every project that the caller may read when none is given.
-    pub project_id: Option<ProjectId>,
-    /// How many to leave out at the beginning.
-    pub offset: u64,
-    /// How many to give at most; the server's own number when zero.
-    pub limit: u32,
+/// Which applications are listed through v2; without a project, those of every project that the caller may read.
+///
+/// Shape: `{"pagination"?: {"offset", "limit", "asc"}, "filters"?: [{"projectIdFilter": {"projectId"}}]}`.
+/// Units: `offset` and `limit` count applications; `offset` is a 64-bit number and goes out as a text.
+/// Errors: a limit above the server's own, 1000 by default, is refused.
+/// Source: Zitadel's `application/v2/application.proto`, `filter/v2/filter.proto`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct ListApplications {
+    project_id: Option<ProjectId>,
+    offset: u64,
+    limit: u32,
+}
+
+impl ListApplications {
+    /// All applications, from the first.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only those of this project.
+    pub fn project_id(mut self, id: impl Into<ProjectId>) -> Self {
+        self.project_id = Some(id.into());
+        self
+    }
+
+    /// How many to skip.
+    pub fn offset(mut self, offset: u64) -> Self {
+        self.offset = offset;
+        self
+    }
+
+    /// At most so many on a page; the server's own number, 100, by default.
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    pub(crate) fn body(&self) -> ListApplicationsBody<'_> {
+        let filter = |project_id| ProjectFilter { project_id_filter: ProjectIdFilter { project_id } };
+        ListApplicationsBody {
+            pagination: ListQuery::new(self.offset, self.limit),
+            filters: self.project_id.iter().map(filter).collect(),
+        }
+    }
 }
 
 /// Body of `ListApplications`.
 ///
-/// Shape: `{"pagination"?: {"offset", "limit", "asc"}, "filters"?: [{"projectIdFilter": {"projectId"}}]}`.
-/// Units: `offset` is a 64-bit number and goes out as a text.
-/// Errors: a limit above the server's own is refused.
-/// Source: Zitadel's `application/v2/application.proto`, `filter/v2/filter.proto`.
+/// Shape, Units, Errors and Source: see [`ListApplications`].
 #[derive(Serialize)]
-pub(crate) struct ListApplications<'a> {
+pub(crate) struct ListApplicationsBody<'a> {
     pagination: ListQuery,
     filters: Vec<ProjectFilter<'a>>,
 }
@@ -229,35 +280,16 @@ struct ProjectIdFilter<'a> {
     project_id: &'a ProjectId,
 }
 
-impl<'a> ListApplications<'a> {
-    pub(crate) fn new(search: &'a ApplicationSearch) -> Self {
-        let filter = |project_id| ProjectFilter { project_id_filter: ProjectIdFilter { project_id } };
-        Self {
-            pagination: ListQuery::new(search.offset, search.limit),
-            filters: search.project_id.iter().map(filter).collect(),
-        }
-    }
-}
-
 /// Answer to `ListApplications`.
 ///
 /// Shape: `{"applications": [Application, ...], "pagination": {"totalResult", "appliedLimit"}}`.
-/// Units: `totalResult` counts all matches, not only this page.
+/// Units: both count applications: `totalResult` all that match, also those that the caller may not read;
+/// `appliedLimit` those that were taken for this page before the latter were left out of it.
 /// Errors: what is shown may be up to a minute behind.
-/// Source: Zitadel's `application_service.proto`, `filter/v2/filter.proto`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "ApplicationPageBody")]
-#[non_exhaustive]
-pub struct ApplicationPage {
-    /// The applications.
-    pub applications: Vec<Application>,
-    /// How many match in all.
-    pub total: u64,
-}
-
+/// Source: Zitadel's `application_service.proto`, `filter/v2/filter.proto`, `internal/query/app.go`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ApplicationPageBody {
+pub(crate) struct ApplicationsAnswer {
     applications: Vec<Application>,
     #[serde(deserialize_with = "lenient")]
     pagination: Pagination,
@@ -268,11 +300,16 @@ struct ApplicationPageBody {
 struct Pagination {
     #[serde(deserialize_with = "number")]
     total_result: Option<u64>,
+    #[serde(deserialize_with = "number")]
+    applied_limit: Option<u64>,
 }
 
-impl From<ApplicationPageBody> for ApplicationPage {
-    fn from(body: ApplicationPageBody) -> Self {
-        Self { applications: body.applications, total: body.pagination.total_result.unwrap_or_default() }
+impl ApplicationsAnswer {
+    /// The page that answers `list`.
+    pub(crate) fn page(self, list: &ListApplications) -> Page<Application, ListApplications> {
+        let place = Place::at(list.offset).taking(self.pagination.applied_limit);
+        let next = |offset| list.clone().offset(offset);
+        Page::counted(self.applications, self.pagination.total_result, place, next)
     }
 }
 

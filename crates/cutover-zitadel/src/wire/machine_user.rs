@@ -1,49 +1,71 @@
 //! Management v1: machine users.
 
+use cutover_http::lenient;
 use serde::{Deserialize, Serialize};
 
 use super::app::{Details, ListQuery};
-use super::lenient::lenient;
 use crate::UserId;
 
 /// The body of calls that need none: `{}`.
 #[derive(Serialize)]
 pub(crate) struct Empty {}
 
-/// Body of `POST /management/v1/users/machine`.
+/// What a new machine user is to be.
 ///
 /// Shape: `{"userName", "name", "description"?, "accessTokenType"?, "userId"?}`.
 /// Units: none.
-/// Errors: 409 when the name is taken.
+/// Errors: 409 when the login name is taken.
 /// Source: Zitadel's `management.proto`, `AddMachineUser`.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct NewMachineUser {
-    /// The login name, which becomes the client id of its secret.
-    pub user_name: String,
-    /// The name that people see.
-    pub name: String,
-    /// What it is for.
+#[must_use]
+pub struct CreateMachineUser {
+    user_name: String,
+    name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Whether its access tokens are opaque or JWTs, as the vendor writes it.
+    description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub access_token_type: Option<String>,
-    /// An id of one's own choice.
+    access_token_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<UserId>,
+    user_id: Option<UserId>,
 }
 
-/// Answer to `POST /management/v1/users/machine`.
+impl CreateMachineUser {
+    /// A user with this login name, which becomes the client id of its secret, and this name for people.
+    pub fn new(user_name: impl Into<String>, name: impl Into<String>) -> Self {
+        let (user_name, name) = (user_name.into(), name.into());
+        Self { user_name, name, description: None, access_token_type: None, user_id: None }
+    }
+
+    /// With a word on what it is for.
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+
+    /// Whether its access tokens are opaque or JWTs, as Zitadel writes it.
+    pub fn access_token_type(mut self, word: impl Into<String>) -> Self {
+        self.access_token_type = Some(word.into());
+        self
+    }
+
+    /// With an id of one's own. It also makes a repeated creation fail.
+    pub fn user_id(mut self, id: impl Into<UserId>) -> Self {
+        self.user_id = Some(id.into());
+        self
+    }
+}
+
+/// A new machine user, which has no secret yet.
 ///
 /// Shape: `{"userId", "details"}`.
 /// Units: see [`Details`].
-/// Errors: see [`NewMachineUser`].
+/// Errors: see [`CreateMachineUser`].
 /// Source: Zitadel's `management.proto`, `AddMachineUser`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub struct CreatedUser {
+pub struct CreatedMachineUser {
     /// The user's id.
     pub user_id: UserId,
     /// Sequence, times and organisation.

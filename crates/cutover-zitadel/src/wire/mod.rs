@@ -12,18 +12,18 @@ mod oauth;
 mod oidc;
 mod show_once;
 
-pub use app::{ApiAuthMethod, App, AppConfig, AppPage, AppSearch, AppState, Change, ChangesPage, Details, NewApiApp};
-pub use application::{Application, ApplicationKind, ApplicationPage, ApplicationSearch, NewApiApplication};
-pub use machine_user::{CreatedUser, NewMachineUser};
-pub use oidc::{NewOidcApp, OidcAuthMethod, OidcSettings};
-pub use show_once::{NewApp, NewSecret};
-
-pub(crate) use app::{AppAnswer, AppsQuery, ChangesAnswer, DetailsAnswer, SetApiConfig, SetName};
-pub(crate) use application::{
-    ApplicationAnswer, CreateApiApplication, DateAnswer, InProject, ListApplications, OneApplication, OneUser,
+pub use app::{
+    ApiAuthMethod, App, AppConfig, AppState, Change, CreateApiApp, Details, SearchApps, SearchChanges, UpdateApiApp,
+    UpdateApp,
 };
+pub(crate) use app::{AppAnswer, AppsAnswer, ChangesAnswer, DetailsAnswer};
+pub use application::{Application, ApplicationKind, CreateApiApplication, ListApplications};
+pub(crate) use application::{ApplicationAnswer, ApplicationsAnswer, DateAnswer, InProject, OneApplication, OneUser};
+pub use machine_user::{CreateMachineUser, CreatedMachineUser};
 pub(crate) use machine_user::{Empty, KeysAnswer, KeysQuery};
 pub(crate) use oauth::{Discovery, Introspection, TokenAnswer};
+pub use oidc::{CreateOidcApp, OidcAuthMethod, OidcSettings};
+pub use show_once::{CreatedApp, NewClientSecret};
 
 #[cfg(test)]
 mod tests {
@@ -43,15 +43,15 @@ mod tests {
 
     /// Reads `body` as every answer there is, and gives what those that hold a secret show of themselves.
     fn read_as_everything(body: &[u8]) -> String {
-        let _ = (reads::<AppAnswer>(body), reads::<AppPage>(body), reads::<ChangesAnswer>(body));
-        let _ = (reads::<DetailsAnswer>(body), reads::<CreatedUser>(body), reads::<KeysAnswer>(body));
-        let _ = (reads::<ApplicationAnswer>(body), reads::<ApplicationPage>(body), reads::<DateAnswer>(body));
+        let _ = (reads::<AppAnswer>(body), reads::<AppsAnswer>(body), reads::<ChangesAnswer>(body));
+        let _ = (reads::<DetailsAnswer>(body), reads::<CreatedMachineUser>(body), reads::<KeysAnswer>(body));
+        let _ = (reads::<ApplicationAnswer>(body), reads::<ApplicationsAnswer>(body), reads::<DateAnswer>(body));
         let _ = (reads::<Discovery>(body), reads::<Introspection>(body), reads::<TokenAnswer>(body));
         let call = Call::new(crate::VENDOR, "test");
         let reply = Reply::new(200, false, body.to_vec().into());
         let said = |error: &RotateError| error.to_string();
-        let secret = NewSecret::from_reply(&call, &reply);
-        let app = NewApp::from_reply(&call, &reply);
+        let secret = NewClientSecret::from_reply(&call, &reply);
+        let app = CreatedApp::from_reply(&call, &reply);
         format!("{secret:?} {app:?} {:?} {:?}", secret.as_ref().err().map(said), app.as_ref().err().map(said))
     }
 

@@ -1,8 +1,9 @@
 //! Discovery and the OAuth endpoints.
 
+use cutover_http::lenient;
 use serde::Deserialize;
 
-use super::lenient::{lenient, number};
+use super::lenient::number;
 
 /// Answer to `GET /.well-known/openid-configuration`.
 ///

@@ -1,15 +1,15 @@
 //! Answers that hold a secret, which is shown once.
 
 use cutover_core::{Call, ClientSecret, Reply, RotateError, Unreadable};
-use cutover_http::{FromReply, rescue};
+use cutover_http::{FromReply, lenient, rescue};
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::app::Details;
-use super::lenient::{lenient, time};
+use super::lenient::time;
 use crate::AppId;
 
-/// Answer to the calls that make a new secret.
+/// The new secret of an application or a machine user.
 ///
 /// Shape: v1 applications `{"clientSecret", "details"}`; v1 machine users `{"clientId", "clientSecret", "details"}`; v2
 /// `{"clientSecret", "creationDate"}`.
@@ -20,7 +20,7 @@ use crate::AppId;
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "this is a secret that is shown once"]
-pub struct NewSecret {
+pub struct NewClientSecret {
     /// The secret.
     pub secret: ClientSecret,
     /// The client id that goes with it, where the vendor says it: for machine users in v1.
@@ -31,7 +31,7 @@ pub struct NewSecret {
     pub creation_date: Option<Timestamp>,
 }
 
-impl FromReply for NewSecret {
+impl FromReply for NewClientSecret {
     fn from_reply(call: &Call, reply: &Reply) -> Result<Self, RotateError> {
         let secret = secret(reply).ok_or_else(|| unreadable(call, reply, "no whole secret is in it"))?;
         let Beside { client_id, details, creation_date } = Beside::of(reply);
@@ -39,17 +39,17 @@ impl FromReply for NewSecret {
     }
 }
 
-/// Answer to the calls that create an application.
+/// A new application, with its secret if it has one.
 ///
 /// Shape: v1 `{"appId", "clientId", "clientSecret"?, "details"}`, for OIDC also `noneCompliant` and
 /// `complianceProblems`; v2 `{"applicationId", "creationDate", "apiConfiguration": {"clientId", "clientSecret"?}}`.
 /// Units: see [`Details`].
-/// Errors: see [`NewApiApp`](super::NewApiApp) and [`NewOidcApp`](super::NewOidcApp).
+/// Errors: see [`CreateApiApp`](crate::CreateApiApp) and [`CreateOidcApp`](crate::CreateOidcApp).
 /// Source: Zitadel's `management.proto` and `application_service.proto`.
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "this may hold a secret that is shown once"]
-pub struct NewApp {
+pub struct CreatedApp {
     /// The application's id; none when the answer was cut before it.
     pub app_id: Option<AppId>,
     /// The client id; none when the answer was cut before it.
@@ -62,7 +62,7 @@ pub struct NewApp {
     pub creation_date: Option<Timestamp>,
 }
 
-impl FromReply for NewApp {
+impl FromReply for CreatedApp {
     fn from_reply(call: &Call, reply: &Reply) -> Result<Self, RotateError> {
         let body = reply.expose_body();
         let text = |paths: [&[&str]; 2]| paths.into_iter().find_map(|path| rescue::text(body, path));

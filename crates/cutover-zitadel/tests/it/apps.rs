@@ -2,8 +2,8 @@
 
 use cutover_core::ClientSecret;
 use cutover_zitadel::{
-    ApiAuthMethod, AppConfig, AppId, AppSearch, AppState, Caller, ChangesPage, Client, Config, NewApiApp, NewOidcApp,
-    OidcAuthMethod, OidcSettings, ProjectId,
+    ApiAuthMethod, AppConfig, AppId, AppState, Caller, Client, Config, CreateApiApp, CreateOidcApp, OidcAuthMethod,
+    OidcSettings, ProjectId, SearchApps, SearchChanges, UpdateApiApp, UpdateApp,
 };
 use serde_json::json;
 use wiremock::matchers::{bearer_token, body_json, header, method, path};
@@ -46,23 +46,19 @@ async fn every_call_has_its_method_path_and_body() {
     let vendor = Vendor::saying(200, &json!({"app": {}, "appId": "a-1"}));
     let client = Client::new(vendor.config(pat()).organisation("o-1")).expect("a client");
     let (apps, (p, a)) = (client.apps(), ids());
-    let api = NewApiApp { name: "n".into(), auth_method_type: ApiAuthMethod::PrivateKeyJwt };
+    let api = CreateApiApp::new("n").auth_method(ApiAuthMethod::PrivateKeyJwt);
     drop(apps.create_api(&p, &api).await.expect("sent").read().expect("readable"));
-    let settings = OidcSettings {
-        redirect_uris: vec!["https://app.example/cb".into()],
-        auth_method_type: OidcAuthMethod::Post,
-        dev_mode: true,
-        ..OidcSettings::default()
-    };
-    let oidc = NewOidcApp { name: "n".into(), version: None, settings: settings.clone() };
+    let settings =
+        OidcSettings::new().redirect_uris(["https://app.example/cb"]).auth_method(OidcAuthMethod::Post).dev_mode(true);
+    let oidc = CreateOidcApp::new("n").with(settings.clone());
     drop(apps.create_oidc(&p, &oidc).await.expect("sent").read().expect("readable"));
-    apps.app(&p, &a).await.expect("sent");
-    apps.search(&p, &AppSearch { offset: 3, limit: 2, name: Some("n".into()) }).await.expect("sent");
-    apps.changes(&p, &a, &ChangesPage { limit: 5, sequence: Some(9), ascending: true }).await.expect("sent");
-    apps.changes(&p, &a, &ChangesPage::default()).await.expect("sent");
-    apps.rename(&p, &a, "m").await.expect("sent");
-    apps.set_api_auth_method(&p, &a, &ApiAuthMethod::Basic).await.expect("sent");
-    apps.set_oidc_settings(&p, &a, &settings).await.expect("sent");
+    apps.get(&p, &a).await.expect("sent");
+    apps.search(&p, &SearchApps::new().offset(3).limit(2).name("n")).await.expect("sent");
+    apps.changes(&p, &a, &SearchChanges::new().limit(5).sequence(9).ascending(true)).await.expect("sent");
+    apps.changes(&p, &a, &SearchChanges::new()).await.expect("sent");
+    apps.update(&p, &a, &UpdateApp::new().name("m")).await.expect("sent");
+    apps.update_api(&p, &a, &UpdateApiApp::new().auth_method(ApiAuthMethod::Basic)).await.expect("sent");
+    apps.update_oidc(&p, &a, &settings).await.expect("sent");
     apps.deactivate(&p, &a).await.expect("sent");
     apps.reactivate(&p, &a).await.expect("sent");
     apps.delete(&p, &a).await.expect("sent");
@@ -98,9 +94,9 @@ async fn every_call_has_its_method_path_and_body() {
 async fn without_an_organisation_the_header_is_not_sent() {
     let vendor = Vendor::saying(200, &json!({"app": {"id": "a-1"}}));
     let (p, a) = ids();
-    vendor.client().apps().app(&p, &a).await.expect("sent");
+    vendor.client().apps().get(&p, &a).await.expect("sent");
     assert_eq!(vendor.only().header("x-zitadel-orgid"), None);
-    vendor.client().in_organisation("o-2").apps().app(&p, &a).await.expect("sent");
+    vendor.client().in_organisation("o-2").apps().get(&p, &a).await.expect("sent");
     assert_eq!(vendor.seen()[1].header("x-zitadel-orgid"), Some("o-2"));
 }
 
@@ -109,7 +105,7 @@ async fn an_injected_credential_sends_no_authorization() {
     let vendor = Vendor::saying(200, &json!({"app": {"id": "a-1"}}));
     let config = vendor.config(Caller::Token(cutover_http::Credential::Injected));
     let (p, a) = ids();
-    Client::new(config).expect("a client").apps().app(&p, &a).await.expect("sent");
+    Client::new(config).expect("a client").apps().get(&p, &a).await.expect("sent");
     assert_eq!(vendor.only().header("authorization"), None);
 }
 
@@ -124,7 +120,7 @@ async fn an_app_is_read_with_its_defaults_left_out() {
             "apiConfig": {"clientId": "270000000000000001"},
         }}),
     );
-    let app = vendor.client().apps().app(&p, &a).await.expect("readable");
+    let app = vendor.client().apps().get(&p, &a).await.expect("readable");
     assert_eq!((app.state, app.details.sequence, app.details.change_date), (AppState::Inactive, Some(12), None));
     let AppConfig::Api { client_id, auth_method } = app.config else { panic!("{:?}", app.config) };
     assert_eq!((client_id.as_str(), auth_method), ("270000000000000001", ApiAuthMethod::Basic));
@@ -135,13 +131,13 @@ async fn an_app_is_read_with_its_defaults_left_out() {
             "clientId": "1@my app", "authMethodType": "OIDC_AUTH_METHOD_TYPE_LATER", "redirectUris": 7, "clockSkew": "0s",
         }}}),
     );
-    let app = vendor.client().apps().app(&p, &a).await.expect("readable");
+    let app = vendor.client().apps().get(&p, &a).await.expect("readable");
     let AppConfig::Oidc { client_id, settings } = app.config else { panic!("{:?}", app.config) };
     assert_eq!((client_id.as_str(), settings.clock_skew.as_deref()), ("1@my app", Some("0s")));
     assert_eq!(settings.auth_method_type, OidcAuthMethod::Other("OIDC_AUTH_METHOD_TYPE_LATER".into()));
 
     let vendor = Vendor::saying(200, &json!({"app": {"samlConfig": {}}}));
-    assert_eq!(vendor.client().apps().app(&p, &a).await.expect("readable").config, AppConfig::Saml);
+    assert_eq!(vendor.client().apps().get(&p, &a).await.expect("readable").config, AppConfig::Saml);
 }
 
 #[tokio::test]
@@ -154,11 +150,11 @@ async fn a_page_of_apps_counts_all_of_them() {
         }),
     );
     let (p, _) = ids();
-    let page = vendor.client().apps().search(&p, &AppSearch::default()).await.expect("readable");
-    assert_eq!((page.total, page.apps.len(), page.apps[1].id.as_str()), (2, 2, "a-2"));
+    let page = vendor.client().apps().search(&p, &SearchApps::new()).await.expect("readable");
+    assert_eq!((page.total, page.items.len(), page.items[1].id.as_str()), (Some(2), 2, "a-2"));
     let empty = Vendor::saying(200, &json!({"details": {}}));
-    let page = empty.client().apps().search(&p, &AppSearch::default()).await.expect("readable");
-    assert_eq!((page.total, page.apps.len()), (0, 0));
+    let page = empty.client().apps().search(&p, &SearchApps::new()).await.expect("readable");
+    assert_eq!((page.total, page.items.len(), page.next), (None, 0, None));
 }
 
 #[tokio::test]
@@ -166,7 +162,7 @@ async fn a_new_app_has_a_secret_only_with_a_method_that_uses_one() {
     let (p, _) = ids();
     let created = |body| async move {
         let vendor = Vendor::saying(200, &body);
-        let answer = vendor.client().apps().create_api(&ProjectId::new("p-1"), &NewApiApp::default()).await;
+        let answer = vendor.client().apps().create_api(&ProjectId::new("p-1"), &CreateApiApp::new("n")).await;
         answer.expect("accepted").read().expect("readable")
     };
     let with = created(json!({"appId": "a-1", "clientId": "c", "clientSecret": SECRET})).await;
@@ -174,6 +170,6 @@ async fn a_new_app_has_a_secret_only_with_a_method_that_uses_one() {
     let without = created(json!({"appId": "a-1", "clientId": "c"})).await;
     assert_eq!((without.secret.is_none(), without.client_id.as_deref()), (true, Some("c")));
     let vendor = Vendor::saying(200, &json!({"appId": "", "later": 1}));
-    let answer = vendor.client().apps().create_api(&p, &NewApiApp::default()).await.expect("accepted");
+    let answer = vendor.client().apps().create_api(&p, &CreateApiApp::new("n")).await.expect("accepted");
     assert!(answer.read().is_ok(), "an app id that is the empty text is still one");
 }

@@ -66,10 +66,10 @@ async fn an_id_that_cannot_be_in_a_path_or_header_is_not_sent() {
     let vendor = Vendor::saying(200, &json!({}));
     let client = vendor.client();
     for (project, app) in [("", "a"), ("p", ".."), (".", "a")] {
-        let error = client.apps().app(&project.into(), &app.into()).await.expect_err("cannot be sent");
+        let error = client.apps().get(&project.into(), &app.into()).await.expect_err("cannot be sent");
         assert!(matches!(error, RotateError::NotSent(_)), "{error:?}");
     }
-    let error = client.in_organisation("a\nb").apps().app(&"p".into(), &"a".into()).await.expect_err("cannot be sent");
+    let error = client.in_organisation("a\nb").apps().get(&"p".into(), &"a".into()).await.expect_err("cannot be sent");
     assert!(matches!(error, RotateError::NotSent(_)), "{error:?}");
     assert!(vendor.seen().is_empty());
 }

@@ -1,6 +1,6 @@
 //! Management v1: machine users.
 
-use cutover_zitadel::{Client, NewMachineUser, UserId};
+use cutover_zitadel::{Client, CreateMachineUser, UserId};
 use serde_json::json;
 
 use crate::support::{SECRET, Vendor, pat};
@@ -13,7 +13,7 @@ async fn every_call_has_its_method_path_and_body() {
     );
     let client = Client::new(vendor.config(pat()).organisation("o-1")).expect("a client");
     let (users, id) = (client.machine_users(), UserId::new("u/1"));
-    let new = NewMachineUser { user_name: "robot".into(), name: "Robot".into(), ..NewMachineUser::default() };
+    let new = CreateMachineUser::new("robot", "Robot");
     assert_eq!(users.create(&new).await.expect("sent").user_id.as_str(), "u-1");
     let made = users.set_secret(&id).await.expect("sent").read().expect("readable");
     assert_eq!((made.secret.expose(), made.client_id.as_deref()), (SECRET, Some("robot")));

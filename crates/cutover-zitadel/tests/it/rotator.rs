@@ -85,7 +85,11 @@ async fn what_a_target_lacks_is_named_and_nothing_is_sent() {
         (Rotator::api_apps(client.clone()), api.clone().with_scope("project_id", "p"), "no app_id"),
         (Rotator::api_apps(client.clone()), api.with_scope("project_id", "p").with_scope("app_id", ""), "no app_id"),
         (Rotator::machine_users(client.clone()), target(MACHINE_USER, "c"), "no user_id"),
-        (Rotator::oidc_apps(client.clone()), app_target(API), "it is a zitadel api; this rotates zitadel oidc"),
+        (
+            Rotator::oidc_apps(client.clone()),
+            app_target(API),
+            "the target is of kind api at zitadel, and this rotator handles kind oidc at zitadel",
+        ),
         (
             Rotator::api_apps(client),
             Target::new(
@@ -94,7 +98,7 @@ async fn what_a_target_lacks_is_named_and_nothing_is_sent() {
                 API,
                 "c".parse().expect("an id"),
             ),
-            "it is a acme api",
+            "the target is of kind api at acme",
         ),
     ];
     for (rotator, target, reason) in rows {

@@ -1,7 +1,7 @@
 //! The v2 services.
 
 use cutover_zitadel::{
-    AppId, AppState, ApplicationKind, ApplicationSearch, Client, NewApiApplication, ProjectId, UserId,
+    AppId, AppState, ApplicationKind, Client, CreateApiApplication, ListApplications, ProjectId, UserId,
 };
 use serde_json::json;
 
@@ -25,16 +25,16 @@ async fn every_call_has_its_path_and_body_and_no_organisation() {
     let client = Client::new(vendor.config(pat()).organisation("o-1")).expect("a client");
     let (apps, users) = (client.applications_v2(), client.users_v2());
     let (p, a, u) = (ProjectId::new("p-1"), AppId::new("a-1"), UserId::new("u-1"));
-    let new = NewApiApplication { name: "n".into(), ..NewApiApplication::default() };
+    let new = CreateApiApplication::new("n");
     let created = apps.create_api(&p, &new).await.expect("sent").read().expect("readable");
     assert_eq!((created.app_id, created.client_id.as_deref()), (Some(a.clone()), Some("c")));
     assert_eq!(created.secret.expect("one is made").expose(), SECRET);
     let made = apps.generate_client_secret(&p, &a).await.expect("sent").read().expect("readable");
     assert_eq!((made.secret.expose(), made.creation_date.is_some()), (SECRET, true));
-    let app = apps.application(&a).await.expect("sent");
+    let app = apps.get(&a).await.expect("sent");
     assert_eq!((app.kind, app.state, app.client_id.as_deref()), (ApplicationKind::Oidc, AppState::Active, Some("c")));
-    let search = ApplicationSearch { project_id: Some(p.clone()), offset: 1, limit: 2 };
-    assert_eq!(apps.list(&search).await.expect("sent").total, 1);
+    let list = ListApplications::new().project_id(p.clone()).offset(1).limit(2);
+    assert_eq!(apps.list(&list).await.expect("sent").total, Some(1));
     assert_eq!(apps.deactivate(&p, &a).await.expect("sent"), Some("2026-01-02T03:04:05Z".parse().expect("a time")));
     apps.reactivate(&p, &a).await.expect("sent");
     apps.delete(&p, &a).await.expect("sent");

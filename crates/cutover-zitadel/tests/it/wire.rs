@@ -24,7 +24,7 @@ async fn a_cut_answer_gives_the_whole_secret_or_none() {
 #[tokio::test]
 async fn a_cut_answer_to_create_does_not_pass_for_an_app_without_a_secret() {
     let vendor = Vendor::new(|_| Say::Cut(200, r#"{"appId":"a-1","clientId":"c","clientSecr"#.into()));
-    let new = cutover_zitadel::NewApiApp::default();
+    let new = cutover_zitadel::CreateApiApp::new("n");
     let answer = vendor.client().apps().create_api(&ProjectId::new("p-1"), &new).await.expect("accepted");
     assert_eq!(answer.read().expect_err("the secret may have been in it").effect(), Effect::Applied);
 }
@@ -36,6 +36,6 @@ async fn a_read_that_was_cut_is_asked_again() {
         Say::Cut(200, r#"{"app": {"#.into()),
     ]);
     let vendor = Vendor::new(move |_| answers.lock().expect("not poisoned").pop().expect("two calls"));
-    let app = vendor.client().apps().app(&ProjectId::new("p-1"), &AppId::new("a-1")).await.expect("whole in the end");
+    let app = vendor.client().apps().get(&ProjectId::new("p-1"), &AppId::new("a-1")).await.expect("whole in the end");
     assert_eq!(app.id.as_str(), "a-1");
 }
