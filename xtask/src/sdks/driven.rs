@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use super::plan::{Driver, SCORES, SECTIONS, Section};
 
+/// Why a row counts as failed that no line was about.
+const MISSING: &str = "the driver did not report it";
+
 /// One client's run.
 #[derive(Debug)]
 pub(crate) struct Driven {
@@ -68,7 +71,7 @@ impl Driven {
         let mut found = self.outcomes.iter().filter(|(of, name, _)| of == subject && name == operation);
         match (found.next(), found.next()) {
             (Some((_, _, outcome)), None) => outcome.clone(),
-            (None, _) => Outcome::Failed("the driver did not report it".to_owned()),
+            (None, _) => Outcome::Failed(MISSING.to_owned()),
             (Some(_), Some(_)) => Outcome::Failed("the driver reported it twice".to_owned()),
         }
     }
@@ -84,19 +87,23 @@ impl Driven {
         SECTIONS.iter().filter(move |section| section.side == side)
     }
 
-    /// Everything that makes the command fail.
+    /// Everything that makes the command fail; rows that a driver which broke off did not come to are not listed.
     pub(crate) fn problems(&self) -> Vec<String> {
         let name = self.driver.name;
         let mut problems: Vec<String> = self.broken.iter().map(|why| format!("{name}: {why}")).collect();
+        let complete = self.broken.is_empty();
         for section in self.sections() {
             for (operation, title) in section.operations {
-                if let Outcome::Failed(why) = self.outcome(section.subject, operation) {
+                if let Outcome::Failed(why) = self.outcome(section.subject, operation)
+                    && (complete || why != MISSING)
+                {
                     problems.push(format!("{name}: {}: {title}: {why}", section.title));
                 }
             }
             for (score, heading, _) in SCORES.iter().filter(|_| section.scored) {
                 let why = match self.score(section.subject, score) {
-                    None => "the driver did not report it".to_owned(),
+                    None if complete => MISSING.to_owned(),
+                    None => continue,
                     // The official clients are as they are; ours promise all of it.
                     Some(seen) if self.driver.is_ours() && seen.verdict != "yes" => seen.observed.clone(),
                     Some(_) => continue,
@@ -187,6 +194,9 @@ pub(super) mod tests {
             assert!(problems.len() == 1 && problems[0].contains(problem), "{problems:?}");
         }
         let mut driven = perfect(driver.name);
+        driven.broke("ended early".to_owned());
+        assert_eq!(driven.problems(), ["stytch-python: ended early"]);
+        let mut driven = Driven::new(driver);
         driven.broke("ended early".to_owned());
         assert_eq!(driven.problems(), ["stytch-python: ended early"]);
     }

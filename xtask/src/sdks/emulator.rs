@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::run::{Done, cargo, cargo_command, root, say};
+use super::install::built;
+use crate::run::{Done, cargo, root, say};
 
 /// The documented fields of every answer that shows a secret, and where to cut it.
 const ANSWERS: &str = include_str!("../../sdks/answers.json");
@@ -26,8 +27,8 @@ impl Emulator {
             None => {
                 say("build the emulators");
                 cargo("build", &["--quiet", "-p", "cutover-cli", "--bin", "cutover"], &[])?;
-                let mut command = cargo_command("run");
-                command.args(["--quiet", "-p", "cutover-cli", "--bin", "cutover", "--", "emulate", "--json"]);
+                let mut command = Command::new(built()?.join("cutover"));
+                command.args(["emulate", "--json"]);
                 command
             }
         };

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use cargo_metadata::MetadataCommand;
+
 use super::plan::{Driver, Runtime};
 use crate::run::{Done, cargo, cargo_command, root, run, say};
 
@@ -11,12 +13,15 @@ use crate::run::{Done, cargo, cargo_command, root, run, say};
 pub(crate) struct Installed {
     sources: PathBuf,
     work: PathBuf,
+    /// Where cargo puts this workspace's own programs.
+    built: PathBuf,
 }
 
 impl Installed {
     /// Installs and builds what `drivers` need and does not stand there yet.
     pub(crate) fn all(drivers: &[&Driver]) -> Done<Self> {
-        let installed = Self { sources: root().join("xtask/sdks"), work: root().join("target/sdks") };
+        let (sources, work) = (root().join("xtask/sdks"), root().join("target/sdks"));
+        let installed = Self { sources, work, built: built()? };
         make_folder(&installed.work)?;
         let any = |wanted: fn(&Runtime) -> bool| drivers.iter().any(|driver| wanted(&driver.runtime));
         if any(|runtime| matches!(runtime, Runtime::Python(_))) {
@@ -51,8 +56,8 @@ impl Installed {
             }
             Runtime::Rust => Command::new(self.work.join("stytch-rust-target/debug/stytch-driver")),
             Runtime::Ours(vendor) => {
-                let mut command = cargo_command("run");
-                command.args(["--quiet", "-p", "cutover", "--example", "sdk_driver", "--", vendor]);
+                let mut command = Command::new(self.built.join("examples/sdk_driver"));
+                command.arg(vendor);
                 command
             }
         };
@@ -125,6 +130,13 @@ impl Installed {
         command.arg("--quiet").arg("--manifest-path").arg(to.join("Cargo.toml"));
         run(command.arg("--target-dir").arg(self.work.join("stytch-rust-target"))).map_err(|error| no_registry(&error))
     }
+}
+
+/// Where cargo puts the programs of this workspace.
+pub(super) fn built() -> Done<PathBuf> {
+    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec();
+    let metadata = metadata.map_err(|error| format!("cargo metadata failed: {error}"))?;
+    Ok(metadata.target_directory.join("debug").into_std_path_buf())
 }
 
 /// Fails with a sentence when a tool is missing or too old.

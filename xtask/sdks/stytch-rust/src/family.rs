@@ -28,7 +28,8 @@ pub trait Family {
     async fn create(&self) -> stytch::Result<Shown>;
     async fn get(&self, id: &str) -> stytch::Result<Shown>;
     async fn found(&self, id: &str) -> stytch::Result<usize>;
-    async fn total(&self) -> stytch::Result<usize>;
+    /// The ids that a search finds two at a time, and the total that the last page tells.
+    async fn all(&self) -> stytch::Result<(Vec<String>, i32)>;
     async fn update(&self, id: &str, name: &str, description: &str) -> stytch::Result<Shown>;
     async fn delete(&self, id: &str) -> stytch::Result<String>;
     async fn start(&self, id: &str) -> stytch::Result<Shown>;
@@ -90,9 +91,17 @@ impl Family for M2m {
         Ok(self.0.clients.search(request).await?.m2m_clients.len())
     }
 
-    async fn total(&self) -> stytch::Result<usize> {
-        let request = m2m_clients::SearchRequest { limit: Some(1000), ..Default::default() };
-        Ok(self.0.clients.search(request).await?.m2m_clients.len())
+    async fn all(&self) -> stytch::Result<(Vec<String>, i32)> {
+        let (mut ids, mut cursor) = (Vec::new(), None);
+        loop {
+            let request = m2m_clients::SearchRequest { limit: Some(2), cursor, ..Default::default() };
+            let page = self.0.clients.search(request).await?;
+            ids.extend(page.m2m_clients.into_iter().map(|client| client.client_id));
+            cursor = page.results_metadata.next_cursor;
+            if cursor.is_none() {
+                return Ok((ids, page.results_metadata.total));
+            }
+        }
     }
 
     async fn update(&self, id: &str, name: &str, description: &str) -> stytch::Result<Shown> {
@@ -204,14 +213,20 @@ impl Family for ConnectedApp {
     }
 
     async fn found(&self, id: &str) -> stytch::Result<usize> {
-        let request = app_clients::SearchRequest { limit: Some(1000), ..Default::default() };
-        let apps = self.0.clients.search(request).await?.connected_apps;
-        Ok(apps.iter().filter(|app| app.client_id == id).count())
+        Ok(self.all().await?.0.iter().filter(|found| *found == id).count())
     }
 
-    async fn total(&self) -> stytch::Result<usize> {
-        let request = app_clients::SearchRequest { limit: Some(1000), ..Default::default() };
-        Ok(self.0.clients.search(request).await?.connected_apps.len())
+    async fn all(&self) -> stytch::Result<(Vec<String>, i32)> {
+        let (mut ids, mut cursor) = (Vec::new(), None);
+        loop {
+            let request = app_clients::SearchRequest { limit: Some(2), cursor };
+            let page = self.0.clients.search(request).await?;
+            ids.extend(page.connected_apps.into_iter().map(|app| app.client_id));
+            cursor = page.results_metadata.next_cursor;
+            if cursor.is_none() {
+                return Ok((ids, page.results_metadata.total));
+            }
+        }
     }
 
     async fn update(&self, id: &str, name: &str, description: &str) -> stytch::Result<Shown> {

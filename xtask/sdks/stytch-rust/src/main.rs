@@ -109,7 +109,10 @@ impl<F: Family> Life<'_, F> {
 
     async fn search(&self) -> Done {
         expect(self.family.found(&self.id).await? == 1, "the client is not found")?;
-        expect(2 <= self.family.total().await?, "the seeded client is not found")?;
+        self.family.create().await?;
+        let (ids, total) = self.family.all().await?;
+        expect(3 <= ids.len(), "the pages lack clients")?;
+        expect(usize::try_from(total) == Ok(ids.len()), "the total is another one")?;
         Ok(None)
     }
 
