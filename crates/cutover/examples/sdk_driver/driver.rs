@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cutover::http::{BaseUrl, FromReply, Limits, ShowOnce};
+use cutover::http::{BaseUrl, FromReply, Limits, Listing, ShowOnce};
 use cutover::{
     Call, ClientSecret, Clock as _, Effect, Refusal, RotateError, SecretRotator, SystemClock, Target, Vendor, Verdict,
 };
@@ -74,6 +74,15 @@ pub(crate) fn operation(subject: &str, name: &str, done: Done) {
 pub(crate) fn stop(why: &str) -> ExitCode {
     eprintln!("{why}");
     ExitCode::FAILURE
+}
+
+/// Everything on every page.
+pub(crate) async fn all<T: Send + 'static>(mut listing: Listing<T>) -> Result<Vec<T>, RotateError> {
+    let mut items = Vec::new();
+    while let Some(item) = listing.next().await {
+        items.push(item?);
+    }
+    Ok(items)
 }
 
 /// Whether the vendor accepts a secret, by the rotator's own means.

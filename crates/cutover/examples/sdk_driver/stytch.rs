@@ -2,12 +2,14 @@
 
 use cutover::http::{Limits, ShowOnce};
 use cutover::stytch::{
-    CONNECTED_APP, Client, ClientType, Config, CreateConnectedApp, CreateM2mClient, Filter, M2M, NextSecret, Rotator,
-    SearchConnectedApps, SearchM2mClients, UpdateConnectedApp, UpdateM2mClient, VENDOR,
+    CONNECTED_APP, Client, ClientType, Config, CreateConnectedApp, CreateM2mClient, Filter, M2M, NextClientSecret,
+    Rotator, SearchConnectedApps, SearchM2mClients, UpdateConnectedApp, UpdateM2mClient, VENDOR,
 };
 use cutover::{ClientId, ClientSecret, Kind, LastFour, Pending, Refusal, RotateError, Target, TargetId};
 
-use crate::driver::{Done, Emulator, Ended, Issue, Log, about, accepted, expect, hurried, operation, refused, scores};
+use crate::driver::{
+    Done, Emulator, Ended, Issue, Log, about, accepted, all, expect, hurried, operation, refused, scores,
+};
 
 pub(crate) async fn drive(emulator: &Emulator, log: &Log) {
     about("cutover-stytch");
@@ -109,16 +111,22 @@ impl<'a> Life<'a> {
     }
 
     async fn search(&self) -> Done {
-        let (found, all) = if self.is_m2m() {
+        let mut ids = Vec::new();
+        if self.is_m2m() {
+            let _another = self.client.m2m().create(&CreateM2mClient::new(["read:reports"])).await?;
             let filter = Filter::ClientId(vec![self.id.as_str().to_owned()]);
             let found = self.client.m2m().search(&SearchM2mClients::new().matching_all([filter])).await?;
-            (found.clients.len(), self.client.m2m().search(&SearchM2mClients::new().limit(1000)).await?.clients.len())
+            expect(found.total == Some(1) && found.items.len() == 1, "the filter finds others")?;
+            let clients = all(self.client.m2m().search_all(&SearchM2mClients::new().limit(2))).await?;
+            ids.extend(clients.into_iter().map(|client| client.client_id));
         } else {
-            let all = self.client.connected_apps().search(&SearchConnectedApps::new().limit(1000)).await?;
-            (all.clients.iter().filter(|app| app.client_id == self.id).count(), all.clients.len())
-        };
-        expect(found == 1, "the client is not found")?;
-        expect(2 <= all, "the seeded client is not found")?;
+            let new = CreateConnectedApp::new(ClientType::FirstParty);
+            let _another = self.client.connected_apps().create(&new).await?;
+            let apps = all(self.client.connected_apps().search_all(&SearchConnectedApps::new().limit(2))).await?;
+            ids.extend(apps.into_iter().map(|app| app.client_id));
+        }
+        expect(ids.contains(&self.id), "the client is not found")?;
+        expect(3 <= ids.len(), "the pages lack clients")?;
         Ok(None)
     }
 
@@ -196,7 +204,7 @@ impl<'a> Life<'a> {
         self.client.connected_apps().get(&self.id).await.map(app)
     }
 
-    async fn ask(&self, client: &Client, id: &ClientId) -> Result<ShowOnce<NextSecret>, RotateError> {
+    async fn ask(&self, client: &Client, id: &ClientId) -> Result<ShowOnce<NextClientSecret>, RotateError> {
         if self.is_m2m() { client.m2m().rotate_start(id).await } else { client.connected_apps().rotate_start(id).await }
     }
 
@@ -251,7 +259,7 @@ struct StartM2m {
 }
 
 impl Issue for StartM2m {
-    type Secret = NextSecret;
+    type Secret = NextClientSecret;
 
     const SUBJECT: &str = "m2m";
     const VENDOR: &str = "stytch";
@@ -261,11 +269,11 @@ impl Issue for StartM2m {
         Self { client: self.hurried.clone(), hurried: self.hurried.clone(), id: self.id.clone() }
     }
 
-    async fn issue(&self) -> Result<ShowOnce<NextSecret>, RotateError> {
+    async fn issue(&self) -> Result<ShowOnce<NextClientSecret>, RotateError> {
         self.client.m2m().rotate_start(&self.id).await
     }
 
-    fn secret(made: &NextSecret) -> &ClientSecret {
+    fn secret(made: &NextClientSecret) -> &ClientSecret {
         &made.secret
     }
 
@@ -282,7 +290,7 @@ struct StartApp {
 }
 
 impl Issue for StartApp {
-    type Secret = NextSecret;
+    type Secret = NextClientSecret;
 
     const SUBJECT: &str = "connected_app";
     const VENDOR: &str = "stytch";
@@ -292,11 +300,11 @@ impl Issue for StartApp {
         Self { client: self.hurried.clone(), hurried: self.hurried.clone(), id: self.id.clone() }
     }
 
-    async fn issue(&self) -> Result<ShowOnce<NextSecret>, RotateError> {
+    async fn issue(&self) -> Result<ShowOnce<NextClientSecret>, RotateError> {
         self.client.connected_apps().rotate_start(&self.id).await
     }
 
-    fn secret(made: &NextSecret) -> &ClientSecret {
+    fn secret(made: &NextClientSecret) -> &ClientSecret {
         &made.secret
     }
 

@@ -2,13 +2,15 @@
 
 use cutover::http::{Credential, Limits, ShowOnce};
 use cutover::zitadel::{
-    API, ApiAuthMethod, AppConfig, AppId, AppSearch, AppState, Caller, Client, Config, KeyFile, MACHINE_USER,
-    NewApiApp, NewOidcApp, NewSecret, OIDC, OidcSettings, ProjectId, Rotator, UserId, VENDOR,
+    API, AppConfig, AppId, AppState, Caller, Client, Config, CreateApiApp, CreateOidcApp, KeyFile, MACHINE_USER,
+    NewClientSecret, OIDC, OidcSettings, ProjectId, Rotator, SearchApps, UpdateApp, UserId, VENDOR,
 };
 use cutover::{ClientId, ClientSecret, Kind, Refusal, RotateError, SecretRotator, Target, TargetId};
 use serde_json::Value;
 
-use crate::driver::{Done, Emulator, Ended, Issue, Log, about, accepted, expect, hurried, operation, refused, scores};
+use crate::driver::{
+    Done, Emulator, Ended, Issue, Log, about, accepted, all, expect, hurried, operation, refused, scores,
+};
 
 const UNKNOWN: &str = "399999999999999999";
 
@@ -187,22 +189,21 @@ struct AppLife<'a> {
 
 impl AppLife<'_> {
     async fn create(&mut self) -> Done {
-        let new = NewApiApp { name: "Driver".to_owned(), auth_method_type: ApiAuthMethod::Basic };
+        let new = CreateApiApp::new("Driver");
         let made = self.client.apps().create_api(&self.project, &new).await?.read()?;
         let lacks = || Ended::Wrong("the answer lacks fields".to_owned());
         self.id = made.app_id.ok_or_else(lacks)?;
         self.client_id = made.client_id.ok_or_else(lacks)?;
         self.secret = made.secret.ok_or_else(lacks)?;
         self.accepted(API, &self.client_id, &self.secret, true, "first").await?;
-        let settings = OidcSettings { redirect_uris: vec!["app://back".to_owned()], ..OidcSettings::default() };
-        let new = NewOidcApp { name: "Phone".to_owned(), settings, ..NewOidcApp::default() };
+        let new = CreateOidcApp::new("Phone").with(OidcSettings::new().redirect_uris(["app://back"]));
         let made = self.client.apps().create_oidc(&self.project, &new).await?.read()?;
         expect(made.client_id.is_some() && made.secret.is_some(), "the OIDC app's answer lacks the credentials")?;
         Ok(None)
     }
 
     async fn get(&self) -> Done {
-        let app = self.client.apps().app(&self.project, &self.id).await?;
+        let app = self.client.apps().get(&self.project, &self.id).await?;
         expect(app.id == self.id && app.name == "Driver" && app.state == AppState::Active, "another app came back")?;
         let details = &app.details;
         let dated = details.creation_date.is_some() && details.change_date.is_some() && details.sequence.is_some();
@@ -213,20 +214,19 @@ impl AppLife<'_> {
     }
 
     async fn list(&self, seeded: [AppId; 2]) -> Done {
-        let all = self.client.apps().search(&self.project, &AppSearch::default()).await?;
-        let listed = |id: &AppId| all.apps.iter().any(|app| app.id == *id);
+        let all = all(self.client.apps().search_all(&self.project, &SearchApps::new().limit(2))).await?;
+        let listed = |id: &AppId| all.iter().any(|app| app.id == *id);
         expect(seeded.iter().chain([&self.id]).all(listed), "an app is not listed")?;
-        expect(usize::try_from(all.total) == Ok(all.apps.len()), "the total is another one")?;
-        let named = AppSearch { name: Some("Driver".to_owned()), ..AppSearch::default() };
-        let found = self.client.apps().search(&self.project, &named).await?;
-        expect(found.apps.len() == 1 && found.apps[0].id == self.id, "the name finds others")?;
+        let named = self.client.apps().search(&self.project, &SearchApps::new().name("Driver")).await?;
+        expect(named.total == Some(1), "the total is another one")?;
+        expect(named.items.len() == 1 && named.items[0].id == self.id, "the name finds others")?;
         Ok(None)
     }
 
     async fn update(&self) -> Done {
-        let details = self.client.apps().rename(&self.project, &self.id, "Renamed").await?;
+        let details = self.client.apps().update(&self.project, &self.id, &UpdateApp::new().name("Renamed")).await?;
         expect(details.change_date.is_some(), "the answer lacks its date")?;
-        expect(self.client.apps().app(&self.project, &self.id).await?.name == "Renamed", "nothing changed")?;
+        expect(self.client.apps().get(&self.project, &self.id).await?.name == "Renamed", "nothing changed")?;
         Ok(None)
     }
 
@@ -250,7 +250,7 @@ impl AppLife<'_> {
     async fn delete(&self) -> Done {
         let details = self.client.apps().delete(&self.project, &self.id).await?;
         expect(details.change_date.is_some(), "the answer lacks its date")?;
-        let gone = self.client.apps().app(&self.project, &self.id).await;
+        let gone = self.client.apps().get(&self.project, &self.id).await;
         refused(gone, 404, Refusal::NotFound, "QUERY-pCP8P")?;
         self.accepted(API, &self.client_id, &self.secret, false, "deleted app's").await?;
         Ok(None)
@@ -282,7 +282,7 @@ struct GenerateV2 {
 }
 
 impl Issue for GenerateV2 {
-    type Secret = NewSecret;
+    type Secret = NewClientSecret;
 
     const SUBJECT: &str = "app";
     const VENDOR: &str = "zitadel";
@@ -293,11 +293,11 @@ impl Issue for GenerateV2 {
         Self { client, hurried, project: self.project.clone(), id: self.id.clone() }
     }
 
-    async fn issue(&self) -> Result<ShowOnce<NewSecret>, RotateError> {
+    async fn issue(&self) -> Result<ShowOnce<NewClientSecret>, RotateError> {
         self.client.applications_v2().generate_client_secret(&self.project, &self.id).await
     }
 
-    fn secret(made: &NewSecret) -> &ClientSecret {
+    fn secret(made: &NewClientSecret) -> &ClientSecret {
         &made.secret
     }
 }
@@ -310,7 +310,7 @@ struct AddSecret {
 }
 
 impl Issue for AddSecret {
-    type Secret = NewSecret;
+    type Secret = NewClientSecret;
 
     const SUBJECT: &str = "user";
     const VENDOR: &str = "zitadel";
@@ -320,11 +320,11 @@ impl Issue for AddSecret {
         Self { client: self.hurried.clone(), hurried: self.hurried.clone(), id: self.id.clone() }
     }
 
-    async fn issue(&self) -> Result<ShowOnce<NewSecret>, RotateError> {
+    async fn issue(&self) -> Result<ShowOnce<NewClientSecret>, RotateError> {
         self.client.users_v2().add_secret(&self.id).await
     }
 
-    fn secret(made: &NewSecret) -> &ClientSecret {
+    fn secret(made: &NewClientSecret) -> &ClientSecret {
         &made.secret
     }
 }
