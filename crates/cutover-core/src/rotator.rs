@@ -62,7 +62,7 @@ pub trait SecretRotator: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `NotSent` when the vendor cannot be asked at all. Everything that leaves it open is
-    /// [`Verdict::NotKnown`](crate::Verdict::NotKnown).
+    /// [`Verdict::NotKnown`].
     async fn verify(&self, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError>;
 }
 
