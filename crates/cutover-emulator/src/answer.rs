@@ -1,5 +1,6 @@
 //! Small parts that every model needs to read a request and to write an answer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,9 +19,9 @@ pub fn json(status: u16, body: &Value) -> Response {
 
 /// An answer with `body` as JSON whose whitespace is as odd as JSON allows, drawn from `rng`.
 pub fn json_spaced(status: u16, body: &Value, rng: &mut fastrand::Rng) -> Response {
-    let mut text = String::with_capacity(512);
-    write_spaced(&mut text, body, rng);
-    raw(status, "application/json", text)
+    let mut spaced = Spaced { text: Vec::with_capacity(1024), rng, drawn: 0, left: 0 };
+    spaced.write(body);
+    raw(status, "application/json", spaced.text)
 }
 
 /// An answer without a body.
@@ -58,13 +59,16 @@ pub fn with_retry_after(response: Response, wait: Option<Duration>) -> Response 
 /// The path's segments, each percent-decoded; `None` when one is not UTF-8 after decoding.
 ///
 /// Splits before decoding, so that an encoded slash stays inside its segment. A trailing slash is an empty segment.
-pub fn segments(request: &Request) -> Option<Vec<String>> {
+pub fn segments(request: &Request) -> Option<Vec<Cow<'_, str>>> {
     let path = request.uri().path();
-    path.strip_prefix('/')
-        .unwrap_or(path)
-        .split('/')
-        .map(|segment| percent_decode_str(segment).decode_utf8().ok().map(std::borrow::Cow::into_owned))
-        .collect()
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let mut segments = Vec::with_capacity(8);
+    let is_encoded = path.contains('%');
+    for segment in path.split('/') {
+        let plain = Cow::Borrowed(segment);
+        segments.push(if is_encoded { percent_decode_str(segment).decode_utf8().ok()? } else { plain });
+    }
+    Some(segments)
 }
 
 /// The query as decoded pairs; of a repeated name the first stays.
@@ -155,45 +159,66 @@ fn status_code(status: u16) -> http::StatusCode {
     http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn write_spaced(text: &mut String, value: &Value, rng: &mut fastrand::Rng) {
-    match value {
-        Value::Object(fields) => {
-            text.push('{');
-            let mut fields: Vec<_> = fields.iter().collect();
-            rng.shuffle(&mut fields);
-            for (at, (name, value)) in fields.into_iter().enumerate() {
-                separate(text, at, rng);
-                text.push_str(&Value::from(name.as_str()).to_string());
-                space(text, rng);
-                text.push(':');
-                space(text, rng);
-                write_spaced(text, value, rng);
-            }
-            space(text, rng);
-            text.push('}');
-        }
-        Value::Array(items) => {
-            text.push('[');
-            for (at, item) in items.iter().enumerate() {
-                separate(text, at, rng);
-                write_spaced(text, item, rng);
-            }
-            space(text, rng);
-            text.push(']');
-        }
-        leaf => text.push_str(&leaf.to_string()),
-    }
+/// Writes JSON with odd whitespace.
+struct Spaced<'a> {
+    text: Vec<u8>,
+    rng: &'a mut fastrand::Rng,
+    /// Bits that were drawn and not used.
+    drawn: u64,
+    left: u32,
 }
 
-fn separate(text: &mut String, at: usize, rng: &mut fastrand::Rng) {
-    if 0 < at {
-        text.push(',');
+impl Spaced<'_> {
+    fn write(&mut self, value: &Value) {
+        match value {
+            Value::Object(fields) => {
+                self.text.push(b'{');
+                let mut fields: Vec<_> = fields.iter().collect();
+                self.rng.shuffle(&mut fields);
+                for (at, (name, value)) in fields.into_iter().enumerate() {
+                    self.separate(at);
+                    self.leaf(name);
+                    self.space();
+                    self.text.push(b':');
+                    self.space();
+                    self.write(value);
+                }
+                self.space();
+                self.text.push(b'}');
+            }
+            Value::Array(items) => {
+                self.text.push(b'[');
+                for (at, item) in items.iter().enumerate() {
+                    self.separate(at);
+                    self.write(item);
+                }
+                self.space();
+                self.text.push(b']');
+            }
+            leaf => self.leaf(leaf),
+        }
     }
-    space(text, rng);
-}
 
-fn space(text: &mut String, rng: &mut fastrand::Rng) {
-    text.push_str(["", "", " ", "\n  ", "\t", "\r\n"][rng.usize(..6)]);
+    fn leaf(&mut self, leaf: &(impl serde::Serialize + ?Sized)) {
+        // Neither memory nor a value without maps can refuse this.
+        let _written = serde_json::to_writer(&mut self.text, leaf);
+    }
+
+    fn separate(&mut self, at: usize) {
+        if 0 < at {
+            self.text.push(b',');
+        }
+        self.space();
+    }
+
+    fn space(&mut self) {
+        const SPACES: [&[u8]; 8] = [b"", b"", b"", b"", b" ", b"\n  ", b"\t", b"\r\n"];
+        if self.left == 0 {
+            (self.drawn, self.left) = (self.rng.u64(..), u64::BITS / 3);
+        }
+        self.text.extend_from_slice(SPACES[(self.drawn & 7) as usize]);
+        (self.drawn, self.left) = (self.drawn >> 3, self.left - 1);
+    }
 }
 
 #[cfg(test)]

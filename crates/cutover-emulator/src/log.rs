@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
+use http::Method;
 use jiff::Timestamp;
 
+use crate::faults::FaultKind;
 use crate::vendor::Vendor;
 
 /// Older entries than this many are forgotten, so that a long run does not grow.
@@ -35,26 +37,78 @@ pub struct LogEntry {
 /// The latest requests.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    entries: VecDeque<LogEntry>,
+    entries: VecDeque<(Noted, String)>,
     count: u64,
 }
 
+/// What an entry says beside number and path, as it was at hand.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    pub(crate) at: Timestamp,
+    pub(crate) vendor: Vendor,
+    pub(crate) operation: &'static str,
+    pub(crate) method: Method,
+    pub(crate) status: Option<u16>,
+    pub(crate) fault: Option<FaultKind>,
+    pub(crate) late: bool,
+}
+
 impl Log {
-    /// Adds an entry and gives it its number.
-    pub(crate) fn push(&mut self, mut entry: LogEntry) {
+    /// Adds a request to `path`.
+    pub(crate) fn push(&mut self, noted: Noted, path: &str) {
         self.count += 1;
-        entry.number = self.count;
-        if self.entries.len() == KEPT {
-            self.entries.pop_front();
-        }
-        self.entries.push_back(entry);
+        let oldest = if self.entries.len() == KEPT { self.entries.pop_front() } else { None };
+        // The memory of the oldest is used again: under load, a new one for each would be half of all there is to do.
+        let mut kept = oldest.map(|(_, path)| path).unwrap_or_default();
+        kept.clear();
+        kept.push_str(path);
+        self.entries.push_back((noted, kept));
     }
 
     pub(crate) fn entries(&self) -> Vec<LogEntry> {
-        self.entries.iter().cloned().collect()
+        let first = self.count - self.entries.len() as u64 + 1;
+        let entry = |((noted, path), number): (&(Noted, String), u64)| LogEntry {
+            number,
+            at: noted.at,
+            vendor: noted.vendor,
+            operation: noted.operation,
+            method: noted.method.to_string(),
+            path: path.clone(),
+            status: noted.status,
+            fault: noted.fault.as_ref().map(ToString::to_string),
+            late: noted.late,
+        };
+        self.entries.iter().zip(first..).map(entry).collect()
     }
 
     pub(crate) const fn count(&self) -> u64 {
         self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_are_forgotten_and_the_numbers_go_on() {
+        let mut log = Log::default();
+        for nth in 0..KEPT + 3 {
+            let noted = Noted {
+                at: Timestamp::UNIX_EPOCH,
+                vendor: Vendor::Stytch,
+                operation: "token",
+                method: Method::POST,
+                status: Some(200),
+                fault: None,
+                late: false,
+            };
+            log.push(noted, &format!("/{nth}"));
+        }
+        let entries = log.entries();
+        assert_eq!((entries.len(), log.count()), (KEPT, KEPT as u64 + 3));
+        assert_eq!((entries[0].number, entries[0].path.as_str()), (4, "/3"));
+        let last = entries.last().expect("the latest");
+        assert_eq!((last.number, last.path.as_str()), (KEPT as u64 + 3, "/20002"));
     }
 }

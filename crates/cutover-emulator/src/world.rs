@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::disturb;
 use crate::exchange::{Exchange, Ticket};
 use crate::faults::{Fault, FaultKind, NotAFault, pattern_matches};
-use crate::log::{Log, LogEntry};
+use crate::log::{Log, LogEntry, Noted};
 use crate::model::{Model, Request, UnknownBehaviour};
 use crate::seeds::{Seeds, models};
 use crate::vendor::{UnknownVendor, Vendor};
@@ -50,7 +50,14 @@ struct World {
     late: Vec<Late>,
     log: Log,
     releases: u64,
-    wakers: Vec<Waker>,
+    waiting: Waiting,
+}
+
+/// Who waits, by what they wait for: a request must not wake those who wait for a fault.
+#[derive(Default)]
+struct Waiting {
+    for_requests: Vec<Waker>,
+    for_control: Vec<Waker>,
 }
 
 /// A fault and the calls it has seen.
@@ -107,7 +114,12 @@ impl Emulator {
 
     /// Lets a request reach `vendor`, unless a fault is in the way, and says what to do on the wire.
     pub fn exchange(&self, vendor: Vendor, request: Request) -> Exchange {
-        self.change(|world| world.exchange(vendor, request))
+        let mut world = self.lock();
+        let exchange = world.exchange(vendor, request);
+        let woken = std::mem::take(&mut world.waiting.for_requests);
+        drop(world);
+        woken.into_iter().for_each(Waker::wake);
+        exchange
     }
 
     /// The emulated time.
@@ -210,7 +222,8 @@ impl Emulator {
     ///
     /// Needs no particular runtime; dropping the future is safe.
     pub async fn reached(&self, vendor: Vendor, operation: &str, count: u64) {
-        self.until(|world| count <= world.handled(vendor, operation)).await;
+        let holds = |world: &World| count <= world.handled(vendor, operation);
+        self.until(holds, |waiting| &mut waiting.for_requests).await;
     }
 
     /// Lets go of every answer that is kept back now.
@@ -222,7 +235,7 @@ impl Emulator {
     ///
     /// Needs no particular runtime; dropping the future is safe.
     pub async fn released(&self, ticket: Ticket) {
-        self.until(|world| ticket.0 < world.releases).await;
+        self.until(|world| ticket.0 < world.releases, |waiting| &mut waiting.for_control).await;
     }
 
     /// Whether a fault keeps every connection to `vendor` from coming about.
@@ -232,7 +245,7 @@ impl Emulator {
 
     /// Waits until [`is_closed`](Self::is_closed) is `closed`.
     pub async fn closes(&self, vendor: Vendor, closed: bool) {
-        self.until(|world| world.is_closed(vendor) == closed).await;
+        self.until(|world| world.is_closed(vendor) == closed, |waiting| &mut waiting.for_control).await;
     }
 
     /// Goes back to how the emulator was built: state, clock, switches, faults, counts and log.
@@ -241,9 +254,9 @@ impl Emulator {
     pub fn reset(&self) {
         let recipe = self.shared.recipe;
         self.change(|world| {
-            let wakers = std::mem::take(&mut world.wakers);
+            let waiting = std::mem::take(&mut world.waiting);
             *world = World::new(&recipe, world.releases + 1);
-            world.wakers = wakers;
+            world.waiting = waiting;
         });
     }
 
@@ -258,24 +271,26 @@ impl Emulator {
         self.shared.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Changes anything but through a request, and wakes whoever waits for that.
     fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.lock();
         let result = change(&mut world);
-        let wakers = std::mem::take(&mut world.wakers);
+        let woken = std::mem::take(&mut world.waiting.for_control);
         drop(world);
-        wakers.into_iter().for_each(Waker::wake);
+        woken.into_iter().for_each(Waker::wake);
         result
     }
 
-    async fn until(&self, holds: impl Fn(&World) -> bool) {
+    async fn until(&self, holds: impl Fn(&World) -> bool, among: impl Fn(&mut Waiting) -> &mut Vec<Waker>) {
         poll_fn(|context| {
             let mut world = self.lock();
             if holds(&world) {
                 return Poll::Ready(());
             }
             let waker = context.waker();
-            if !world.wakers.iter().any(|known| known.will_wake(waker)) {
-                world.wakers.push(waker.clone());
+            let waiting = among(&mut world.waiting);
+            if !waiting.iter().any(|known| known.will_wake(waker)) {
+                waiting.push(waker.clone());
             }
             Poll::Pending
         })
@@ -346,7 +361,7 @@ impl World {
             late: Vec::new(),
             log: Log::default(),
             releases,
-            wakers: Vec::new(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -425,34 +440,16 @@ impl World {
             None => crate::answer::empty(502),
         };
         *self.handled.entry((vendor, operation)).or_default() += 1;
-        self.note(vendor, operation, request, Some(response.status().as_u16()), fault, late);
+        let (status, fault) = (Some(response.status().as_u16()), fault.map(|fault| fault.kind.clone()));
+        let noted = Noted { at: now, vendor, operation, method: request.method().clone(), status, fault, late };
+        self.log.push(noted, request.uri().path());
         response
     }
 
     fn missed(&mut self, vendor: Vendor, operation: &'static str, request: &Request, fault: &Fault) {
-        self.note(vendor, operation, request, None, Some(fault), false);
-    }
-
-    fn note(
-        &mut self,
-        vendor: Vendor,
-        operation: &'static str,
-        request: &Request,
-        status: Option<u16>,
-        fault: Option<&Fault>,
-        late: bool,
-    ) {
-        self.log.push(LogEntry {
-            number: 0,
-            at: self.clock.now(),
-            vendor,
-            operation,
-            method: request.method().to_string(),
-            path: request.uri().path().to_owned(),
-            status,
-            fault: fault.map(|fault| fault.kind.to_string()),
-            late,
-        });
+        let (at, method, fault) = (self.clock.now(), request.method().clone(), Some(fault.kind.clone()));
+        let noted = Noted { at, vendor, operation, method, status: None, fault, late: false };
+        self.log.push(noted, request.uri().path());
     }
 
     fn send_later(&mut self, vendor: Vendor, request: Request, after: u32) {

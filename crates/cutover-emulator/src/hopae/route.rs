@@ -44,7 +44,7 @@ impl Route {
     /// The route of `request`; `None` where the vendor has none.
     pub(super) fn of(request: &Request) -> Option<Self> {
         let segments = answer::segments(request)?;
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         let ["connect", "v1", path @ ..] = segments.as_slice() else { return None };
         let method = request.method();
         let is = |wanted: Method| *method == wanted;

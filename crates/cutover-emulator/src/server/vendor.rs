@@ -3,8 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -105,6 +106,9 @@ async fn answer(
 /// The request with its whole body; `None` when that is too long or breaks off.
 pub(super) async fn whole(request: hyper::Request<Incoming>) -> Option<Request> {
     let (head, body) = request.into_parts();
+    if body.is_end_stream() {
+        return Some(Request::from_parts(head, Bytes::new()));
+    }
     let body = Limited::new(body, REQUEST_MAX).collect().await.ok()?.to_bytes();
     Some(Request::from_parts(head, body))
 }

@@ -88,7 +88,7 @@ impl Route {
     /// The route of `request`.
     pub(super) fn of(request: &Request) -> Result<Self, Problem> {
         let segments = answer::segments(request).ok_or_else(not_found)?;
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         let method = request.method();
         let only = |wanted: Method, route: Self| {
             if *method == wanted { Ok(route) } else { Err(method_not_allowed()) }

@@ -136,7 +136,7 @@ impl Route {
     /// The route of `request` on a server of these settings.
     pub(super) fn of(request: &Request, settings: &Settings) -> Found {
         let Some(segments) = answer::segments(request) else { return Found::Nothing };
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
         let methods = at(&segments);
         if methods.is_empty() || methods.iter().any(|(_, route)| !route.is_served(settings)) {
             return Found::Nothing;
