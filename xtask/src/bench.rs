@@ -9,12 +9,15 @@ use crate::run::{Done, cargo};
 pub(crate) enum Bench {
     /// A typed rotation call over a raw `reqwest` POST to the same server
     Call,
+    /// The emulators over a bare server, their steps in process, and their start with many targets
+    Emulator,
 }
 
 /// Builds in release mode and measures.
 pub(crate) fn bench(what: Bench) -> Done {
-    let name = match what {
-        Bench::Call => "call",
+    let (package, name) = match what {
+        Bench::Call => ("cutover", "call"),
+        Bench::Emulator => ("cutover-emulator", "throughput"),
     };
-    cargo("bench", &["--quiet", "-p", "cutover", "--bench", name], &[])
+    cargo("bench", &["--quiet", "-p", package, "--bench", name], &[])
 }
