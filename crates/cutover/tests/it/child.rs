@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::logs;
+use crate::outsider::plain_http;
 use crate::site::{Client, ClientKind, Link, Site};
 use crate::world::{World, told};
 
@@ -128,7 +129,7 @@ async fn a_process_that_was_given_a_part_plays_it() {
     let nth = part["nth"].as_u64().and_then(|nth| usize::try_from(nth).ok()).expect("a number");
     let death = part["death"].as_str().map(|name| Death::named(name).expect("a death"));
 
-    let clock: Arc<dyn Clock> = Arc::new(VendorsClock::new(site.control()));
+    let clock: Arc<dyn Clock> = Arc::new(VendorsClock::new(site.control()).await);
     let transport = Arc::new(ReqwestTransport::new(&Limits::default()).expect("a network transport"));
     let link = Link { transport, clock: Arc::clone(&clock) };
     let journal: Arc<dyn Journal> = match site.journal(&clock).await {
@@ -177,9 +178,13 @@ struct VendorsClock {
 }
 
 impl VendorsClock {
-    fn new(control: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a plain client");
-        Self { control: control.to_owned(), http, ahead: Mutex::default() }
+    async fn new(control: &str) -> Self {
+        let http = plain_http();
+        let all = http.get(control).send().await.expect("the control").bytes().await.expect("the control");
+        let all: Value = serde_json::from_slice(&all).expect("JSON");
+        let now: Timestamp = all["now"].as_str().expect("a time").parse().expect("a time");
+        let ahead = Duration::try_from(now.duration_since(SystemClock.now())).unwrap_or_default();
+        Self { control: control.to_owned(), http, ahead: Mutex::new(ahead) }
     }
 }
 

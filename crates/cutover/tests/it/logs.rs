@@ -45,13 +45,14 @@ pub(crate) fn folder() -> PathBuf {
     }
 }
 
-/// How many processes have logged, and what, this one included.
-pub(crate) fn of_all_processes() -> (usize, String) {
+/// What this process and all others have logged, each with the name of its file.
+pub(crate) fn of_all_processes() -> Vec<(String, String)> {
     let entries = fs::read_dir(folder()).expect("the folder for logs").flatten();
-    let ours = entries.filter(|entry| process(entry).is_some());
-    let logged: Vec<String> =
-        ours.map(|entry| String::from_utf8_lossy(&fs::read(entry.path()).unwrap_or_default()).into_owned()).collect();
-    (logged.len(), logged.concat())
+    let log = |entry: fs::DirEntry| {
+        let name = format!("cutover-it-{}.log", process(&entry)?);
+        Some((name, String::from_utf8_lossy(&fs::read(entry.path()).ok()?).into_owned()))
+    };
+    entries.filter_map(log).collect()
 }
 
 /// The process whose log this is.

@@ -1,11 +1,20 @@
 //! Somebody who has nothing of ours: asks the vendors over plain HTTP, as their pages say, whether a secret is good.
 
+use std::sync::OnceLock;
+
 use cutover::{ClientSecret, Target};
 use cutover_emulator::Vendor;
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::site::{ClientKind, Site};
+
+/// A client for loopback alone, made once: there is no TLS on these lines, and no need to read certificates.
+pub(crate) fn plain_http() -> reqwest::Client {
+    static HTTP: OnceLock<reqwest::Client> = OnceLock::new();
+    let new = || reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build();
+    HTTP.get_or_init(|| new().expect("a plain client")).clone()
+}
 
 /// Asks with hand-written requests.
 pub(crate) struct Outsider {
@@ -15,8 +24,7 @@ pub(crate) struct Outsider {
 
 impl Outsider {
     pub(crate) fn new(site: Site) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a plain client");
-        Self { http, site }
+        Self { http: plain_http(), site }
     }
 
     /// Whether the vendor accepts `secret` for `target`; anything but a clear yes or no ends the test.
@@ -78,7 +86,14 @@ impl Outsider {
         body
     }
 
-    /// The same at Zitadel, with the owner's token.
+    /// When an app of Hopae's was last changed, which a replayed answer does not do.
+    pub(crate) async fn changed_at(&self, target: &Target) -> String {
+        let url = format!("{}/v1/apps/{}", self.site.base_url(Vendor::Hopae), target.client_id());
+        let (_, body) = answer(self.http.get(url).bearer_auth(self.site.text(Vendor::Hopae, "api_key"))).await;
+        body["updatedAt"].as_str().expect("a time").to_owned()
+    }
+
+    /// A management call of the organisation's owner at Zitadel.
     pub(crate) async fn manage_zitadel(&self, method: &str, path: &str, body: &Value) -> Value {
         let url = format!("{}{path}", self.site.base_url(Vendor::Zitadel));
         let method = method.parse().expect("a method");

@@ -12,13 +12,10 @@ use cutover_emulator::{Emulator, Exchange, Vendor};
 use crate::site::{Client, ClientKind};
 use crate::world::{World, told};
 
-const LEASE: Duration = Options { ..DEFAULT }.lease_ttl;
-const DEFAULT: Options = Options {
-    lease_ttl: Duration::from_secs(120),
-    issues_max: 5,
-    keep_patience: Duration::from_secs(600),
-    take_over: false,
-};
+/// How long the lease of an engine lasts that was told nothing else.
+fn lease_ttl() -> Duration {
+    Options::default().lease_ttl
+}
 
 async fn rotates(world: &World, client: &Client, job: &Job, context: &str) {
     let outcome = world.engine().rotate(job).await.expect("the journal works");
@@ -34,18 +31,18 @@ async fn another_workers_target_is_left_alone_until_its_lease_ends_and_then_that
     let (client, job) = world.client(ClientKind::M2m, 0);
     let id = client.target.id();
     let other = world.site.journal(&clock).await.expect("the journal, once more");
-    let lease = other.lease(id, clock.now(), LEASE).await.expect("free");
+    let lease = other.lease(id, clock.now(), lease_ttl()).await.expect("free");
 
     let busy = world.engine().rotate(&job).await;
     assert!(matches!(&busy, Err(EngineError::Journal(JournalError::Busy { target, .. })) if target == id), "{busy:?}");
-    world.emulator.advance(LEASE - Duration::from_secs(1));
+    world.emulator.advance(lease_ttl() - Duration::from_secs(1));
     let busy = world.engine().rotate(&job).await;
     assert!(matches!(busy, Err(EngineError::Journal(JournalError::Busy { .. }))), "{busy:?}");
     assert!(world.emulator.log().is_empty(), "a vendor was called");
 
     world.emulator.advance(Duration::from_secs(1));
     rotates(&world, &client, &job, "after the lease").await;
-    let fenced = other.renew(&lease, clock.now(), LEASE).await;
+    let fenced = other.renew(&lease, clock.now(), lease_ttl()).await;
     assert!(matches!(fenced, Err(JournalError::Fenced { .. })), "{fenced:?}");
 }
 
@@ -67,7 +64,7 @@ async fn stands_still(kind: ClientKind) {
 
     let busy = world.engine().resume(&job).await;
     assert!(matches!(busy, Err(EngineError::Journal(JournalError::Busy { .. }))), "{busy:?}");
-    world.emulator.advance(LEASE);
+    world.emulator.advance(lease_ttl());
     let outcome = world.engine().resume(&job).await.expect("the journal works").expect("something unfinished");
     assert!(matches!(outcome.ending, Ending::Rotated), "{}", told(&outcome));
 
@@ -100,8 +97,11 @@ async fn an_answer_that_was_lost_hours_ago_is_replayed_and_one_from_yesterday_is
         assert!(matches!(outcome.ending, Ending::Held { phase: Phase::Issuing, .. }), "{}", told(&outcome));
         world.emulator.clear_faults();
         world.emulator.advance(Duration::from_secs(hours * 3600));
+        let changed = world.outsider.changed_at(&client.target).await;
         let outcome = world.engine().resume(&job).await.expect("the journal works").expect("something unfinished");
         assert!(matches!(outcome.ending, Ending::Rotated), "{hours} h: {}", told(&outcome));
+        let is_same = world.outsider.changed_at(&client.target).await == changed;
+        assert_eq!(is_same, keys == 1, "{hours} h: whether another secret was made");
         world.assert_rotated(&client, "hours later").await;
         assert_eq!(world.rows(&client).await.keys_ever, keys, "{hours} h: idempotency keys");
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cutover::engine::{Ending, Engine, Job, Options, Outcome};
 use cutover::http::{Limits, ReqwestTransport, Transport};
@@ -183,8 +183,12 @@ impl World {
     }
 }
 
+/// One for all tests, since reading the certificates of the system takes longer than most of them. Their servers have
+/// ports of their own, so that none meets a connection of another.
 fn network() -> Arc<dyn Transport> {
-    Arc::new(ReqwestTransport::new(&Limits::default()).expect("a network transport"))
+    static NETWORK: OnceLock<Arc<ReqwestTransport>> = OnceLock::new();
+    let new = || Arc::new(ReqwestTransport::new(&Limits::default()).expect("a network transport"));
+    Arc::clone(NETWORK.get_or_init(new)) as Arc<_>
 }
 
 /// Counts of what the journal holds of one target.
