@@ -13,4 +13,4 @@ mod sqlite;
 pub use file::{FileDestination, InvalidEntry};
 pub use sealing::{KeyId, MalformedKey, OpenError, Purpose, SealContext, SealingKey, SealingKeys};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteJournal, SqliteOptions};
+pub use sqlite::{Commits, SqliteJournal, SqliteOptions};

@@ -1,6 +1,7 @@
 //! What went wrong in the database, in sentences for a person.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use cutover_core::KeepError;
 use cutover_engine::JournalError;
@@ -9,9 +10,9 @@ use cutover_engine::JournalError;
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The database said so.
-    Sql(sqlx::Error),
+    Sql(Arc<sqlx::Error>),
     /// The file system said so.
-    Io(std::io::Error),
+    Io(Arc<std::io::Error>),
     /// It is not usable for another reason.
     Unusable(String),
     /// It holds something that makes no sense.
@@ -22,13 +23,13 @@ pub(super) enum Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        Self::Sql(error)
+        Self::Sql(Arc::new(error))
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
+        Self::Io(Arc::new(error))
     }
 }
 
@@ -42,6 +43,22 @@ impl Failure {
     /// Whether there was no room, or writing failed in a way that no room can look like.
     pub(super) fn may_be_full(&self) -> bool {
         matches!(self, Self::Sql(error) if matches!(code(error), Some(FULL | IO)))
+    }
+
+    /// Whether what had been written did not get to the disk.
+    pub(super) fn is_of_sync(&self) -> bool {
+        matches!(self, Self::Sql(error) if extended(error) == Some(SYNC))
+    }
+
+    /// The same failure, for one more of those whom it strikes.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::Sql(error) => Self::Sql(Arc::clone(error)),
+            Self::Io(error) => Self::Io(Arc::clone(error)),
+            Self::Unusable(reason) => Self::Unusable(reason.clone()),
+            Self::Unreadable(reason) => Self::Unreadable(reason.clone()),
+            Self::Answer(error) => Self::Unusable(error.to_string()),
+        }
     }
 
     /// What it is to the engine.
@@ -86,11 +103,16 @@ const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CANNOT_OPEN: i32 = 14;
 const NOT_A_DATABASE: i32 = 26;
+/// A kind of `IO`, extended.
+const SYNC: i32 = 1034;
 
 /// The primary result code: the low byte of the extended one.
 fn code(error: &sqlx::Error) -> Option<i32> {
-    let error = error.as_database_error()?;
-    Some(error.code()?.parse::<i32>().ok()? & 0xff)
+    Some(extended(error)? & 0xff)
+}
+
+fn extended(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
 }
 
 fn sentence(error: &sqlx::Error) -> &'static str {

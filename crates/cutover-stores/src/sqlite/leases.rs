@@ -7,72 +7,82 @@ use cutover_engine::{JournalError, Lease};
 use jiff::Timestamp;
 use sqlx::{Row as _, SqliteConnection};
 
-use super::Operation;
 use super::failure::Failure;
+use super::writer::Operation;
 
-/// Takes the lease on a target.
-pub(super) struct Take<'a> {
-    pub(super) target: &'a TargetId,
-    pub(super) holder: &'a str,
+/// Takes the lease on a target, if it is free.
+pub(super) struct Take {
+    pub(super) target: TargetId,
+    pub(super) holder: String,
     pub(super) now: Timestamp,
     pub(super) ttl: Duration,
 }
 
-impl Operation for Take<'_> {
-    type Output = Lease;
+/// What came of it.
+pub(super) enum Taken {
+    Lease(Lease),
+    /// A worker has it, until then.
+    By(String, Timestamp),
+}
 
-    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Lease, Failure> {
-        let fence = match row(connection, self.target).await? {
-            Some(Row { holder: Some(_), expires_at: Some(until), .. }) if self.now < until => {
-                return Err(Failure::Answer(JournalError::Busy { target: self.target.clone(), until: Some(until) }));
+impl Operation for Take {
+    type Output = Taken;
+
+    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Taken, Failure> {
+        let fence = match row(connection, &self.target).await? {
+            Some(Row { holder: Some(holder), expires_at: Some(until), .. }) if self.now < until => {
+                return Ok(Taken::By(holder, until));
             }
             Some(Row { fence, .. }) => fence + 1,
             None => 1,
         };
+        let lease = u64::try_from(fence).map_err(|_| Failure::Unreadable("a fence is negative".to_owned()))?;
         sqlx::query(
             "INSERT INTO leases (target, fence, holder, expires_at) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (target) DO UPDATE SET fence = ?2, holder = ?3, expires_at = ?4",
         )
         .bind(self.target.as_str())
         .bind(fence)
-        .bind(self.holder)
+        .bind(&self.holder)
         .bind(end(self.now, self.ttl).to_string())
         .execute(connection)
         .await?;
-        let fence = u64::try_from(fence).map_err(|_| Failure::Unreadable("a fence is negative".to_owned()))?;
-        Ok(Lease::new(self.target.clone(), fence))
+        Ok(Taken::Lease(Lease::new(self.target.clone(), lease)))
     }
 }
 
 /// Keeps a lease for longer.
-pub(super) struct Renew<'a> {
-    pub(super) lease: &'a Lease,
-    pub(super) holder: &'a str,
+pub(super) struct Renew {
+    pub(super) lease: Lease,
+    pub(super) holder: String,
     pub(super) now: Timestamp,
     pub(super) ttl: Duration,
 }
 
-impl Operation for Renew<'_> {
+impl Operation for Renew {
     type Output = ();
 
     async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
-        check(connection, self.lease).await?;
-        sqlx::query("UPDATE leases SET holder = ?2, expires_at = ?3 WHERE target = ?1")
+        let renewed = sqlx::query("UPDATE leases SET holder = ?3, expires_at = ?4 WHERE target = ?1 AND fence = ?2")
             .bind(self.lease.target().as_str())
-            .bind(self.holder)
+            .bind(number(self.lease.fence()))
+            .bind(&self.holder)
             .bind(end(self.now, self.ttl).to_string())
             .execute(connection)
             .await?;
-        Ok(())
+        match renewed.rows_affected() {
+            0 => Err(lost(&self.lease)),
+            _ => Ok(()),
+        }
     }
 }
 
 /// Gives a lease back, unless it was lost already.
-pub(super) struct Release<'a> {
-    pub(super) lease: &'a Lease,
+pub(super) struct Release {
+    pub(super) lease: Lease,
 }
 
-impl Operation for Release<'_> {
+impl Operation for Release {
     type Output = ();
 
     async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
@@ -86,16 +96,16 @@ impl Operation for Release<'_> {
 }
 
 /// Frees every lease of a worker that is dead or leaves.
-pub(super) struct ReleaseAllOf<'a> {
-    pub(super) holder: &'a str,
+pub(super) struct ReleaseAllOf {
+    pub(super) holder: String,
 }
 
-impl Operation for ReleaseAllOf<'_> {
+impl Operation for ReleaseAllOf {
     type Output = ();
 
     async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
         sqlx::query("UPDATE leases SET holder = NULL, expires_at = NULL WHERE holder = ?1")
-            .bind(self.holder)
+            .bind(&self.holder)
             .execute(connection)
             .await?;
         Ok(())
@@ -106,18 +116,12 @@ impl Operation for ReleaseAllOf<'_> {
 pub(super) async fn check(connection: &mut SqliteConnection, lease: &Lease) -> Result<(), Failure> {
     match row(connection, lease.target()).await? {
         Some(row) if row.fence == number(lease.fence()) => Ok(()),
-        Some(_) | None => Err(Failure::Answer(JournalError::Fenced { target: lease.target().clone() })),
+        Some(_) | None => Err(lost(lease)),
     }
 }
 
-/// Who holds the lease on a target at `now`, if anybody.
-pub(super) async fn holder(
-    connection: &mut SqliteConnection,
-    target: &TargetId,
-    now: Timestamp,
-) -> Result<Option<String>, Failure> {
-    let row = row(connection, target).await?;
-    Ok(row.filter(|row| row.expires_at.is_some_and(|until| now < until)).and_then(|row| row.holder))
+fn lost(lease: &Lease) -> Failure {
+    Failure::Answer(JournalError::Fenced { target: lease.target().clone() })
 }
 
 struct Row {
@@ -138,7 +142,7 @@ async fn row(connection: &mut SqliteConnection, target: &TargetId) -> Result<Opt
 }
 
 /// A fence as SQLite has numbers. None is ever given out that does not fit.
-fn number(fence: u64) -> i64 {
+pub(super) fn number(fence: u64) -> i64 {
     i64::try_from(fence).unwrap_or(-1)
 }
 

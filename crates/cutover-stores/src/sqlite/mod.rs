@@ -7,6 +7,7 @@ mod replies;
 mod reserve;
 mod schema;
 mod workers;
+mod writer;
 
 use std::fmt;
 use std::fs::{self, Metadata};
@@ -20,13 +21,16 @@ use cutover_core::{Attempt, Clock, KeepError, Reply, ReplyKeeper, ReplySlot, Sys
 use cutover_engine::{Event, Journal, JournalError, Lease, Recorded};
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
+use sqlx::{ConnectOptions as _, SqlitePool};
 
 use self::failure::Failure;
+use self::leases::Taken;
 use self::records::Which;
+use self::replies::Done;
 use self::reserve::Reserve;
 use self::workers::{Dead, Worker};
+pub use self::writer::Commits;
+use self::writer::{Durability, Habits, Operation, Writer};
 use crate::disk;
 use crate::sealing::SealingKeys;
 
@@ -44,46 +48,44 @@ pub struct SqliteOptions {
     pub create: bool,
     /// Says when a reply was kept.
     pub clock: Arc<dyn Clock>,
+    /// Whether what waits to be written at the same time shares a commit. Without, everything is committed and synced by
+    /// itself: for measuring what sharing gains.
+    pub shared_commits: bool,
+    /// After how long without work that which is committed and not yet synced is synced by itself.
+    pub sync_after: Duration,
 }
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        // Longer than any disk takes for a commit, shorter than a person waits without asking.
-        Self { busy_timeout: Duration::from_secs(10), create: true, clock: Arc::new(SystemClock) }
+        Self {
+            // Longer than any disk takes for a commit, shorter than a person waits without asking.
+            busy_timeout: Duration::from_secs(10),
+            create: true,
+            clock: Arc::new(SystemClock),
+            shared_commits: true,
+            // Long for a computer, so that what follows comes before it; short for whoever pulls a plug.
+            sync_after: Duration::from_secs(1),
+        }
     }
 }
 
 /// A journal in an SQLite file, with its replies and idempotency keys sealed.
 ///
-/// Every change is in the write-ahead log, and that on the disk, before its call returns. Beside the file stand
-/// SQLite's own (`-wal`, `-shm`), a folder `-workers` that shows which workers live, and a file `-reserve` that sets
-/// disk space aside. Several journals, in one process or in several on one machine, can have the same file open.
+/// Every change is in the write-ahead log, and that on the disk, before its call returns; changes that wait at the same
+/// time get there together. Beside the file stand SQLite's own (`-wal`, `-shm`), a folder `-workers` that shows which
+/// workers live, and a file `-reserve` that sets disk space aside. Several journals, in one process or in several on one
+/// machine, can have the same file open.
 ///
-/// Dropping a future of a method undoes what it had not committed yet.
+/// Dropping a future of a method withdraws a change that has not begun; one that has is committed all the same.
 pub struct SqliteJournal {
     path: PathBuf,
     keys: SealingKeys,
     clock: Arc<dyn Clock>,
     opened: Metadata,
-    writer: Mutex<Writer>,
+    writer: Writer,
     readers: SqlitePool,
     worker: Arc<Worker>,
     reserve: Arc<Reserve>,
-}
-
-/// The one connection that writes.
-struct Writer {
-    options: SqliteConnectOptions,
-    /// Not there after an error: what state that left it in is not known.
-    connection: Option<SqliteConnection>,
-    closed: bool,
-}
-
-/// Something that is done to the database in one transaction.
-trait Operation {
-    type Output;
-
-    fn apply(&self, connection: &mut SqliteConnection) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
 }
 
 impl SqliteJournal {
@@ -108,6 +110,7 @@ impl SqliteJournal {
         })
         .await??;
         let connect = connect_options(&path, options.busy_timeout);
+        let habits = Habits { share: options.shared_commits, quiet: options.sync_after };
         let mut connection = connect.connect().await?;
         schema::prepare(&mut connection).await?;
         let readers = SqlitePoolOptions::new()
@@ -118,7 +121,7 @@ impl SqliteJournal {
         let journal = Self {
             opened: fs::metadata(&path)?,
             reserve: Arc::new(Reserve::of(&path)),
-            writer: Mutex::new(Writer { options: connect, connection: Some(connection), closed: false }),
+            writer: Writer::start(connection, connect, habits)?,
             path,
             keys,
             clock: options.clock,
@@ -140,16 +143,12 @@ impl SqliteJournal {
     /// # Errors
     /// When the file cannot be written to, or somebody is reading it.
     pub async fn checkpoint(&self) -> Result<(), JournalError> {
-        self.checkpointed().await.map_err(|failure| failure.for_journal(&self.path))
+        self.writer.checkpoint().await.map_err(|failure| failure.for_journal(&self.path))
     }
 
-    async fn checkpointed(&self) -> Result<(), Failure> {
-        let mut writer = self.writer.lock().await;
-        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(writer.connected().await?).await?;
-        match row.try_get::<i64, _>(0)? {
-            0 => Ok(()),
-            _ => Err(Failure::Unusable("somebody is reading it, so its log cannot be emptied".to_owned())),
-        }
+    /// What was written here since the journal was opened, and in how many commits.
+    pub fn commits(&self) -> Commits {
+        self.writer.commits()
     }
 
     /// Gives back every lease that was taken here and closes the file. Afterwards nothing else works.
@@ -163,29 +162,19 @@ impl SqliteJournal {
     }
 
     async fn closed(&self) -> Result<(), Failure> {
-        if self.writer.lock().await.closed {
+        if self.writer.is_closed() {
             return Ok(());
         }
-        self.write(&leases::ReleaseAllOf { holder: self.worker.id() }).await?;
+        self.write(leases::ReleaseAllOf { holder: self.worker.id().to_owned() }).await?;
         let worker = Arc::clone(&self.worker);
         tokio::task::spawn_blocking(move || worker.sign_off()).await??;
         self.readers.close().await;
-        let mut writer = self.writer.lock().await;
-        writer.closed = true;
-        if let Some(connection) = writer.connection.take() {
-            connection.close().await?;
-        }
-        Ok(())
+        self.writer.close().await
     }
 
-    /// Does something in one transaction of its own.
-    async fn write<O: Operation>(&self, operation: &O) -> Result<O::Output, Failure> {
-        let mut writer = self.writer.lock().await;
-        let result = transact(writer.connected().await?, operation).await;
-        if matches!(result, Err(Failure::Sql(_))) {
-            writer.connection = None;
-        }
-        result
+    /// Does something so that it outlives a power cut.
+    async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, Failure> {
+        self.writer.run(Durability::Now, operation).await
     }
 
     /// Reads something at one point in time.
@@ -198,17 +187,23 @@ impl SqliteJournal {
     }
 
     async fn take(&self, target: &TargetId, now: Timestamp, ttl: Duration) -> Result<Lease, Failure> {
-        let mut reader = self.readers.acquire().await?;
-        let holder = leases::holder(&mut reader, target, now).await?;
-        drop(reader);
-        if let Some(holder) = holder.filter(|holder| holder != self.worker.id()) {
-            let folder = self.worker.folder().to_owned();
-            let dead = tokio::task::spawn_blocking(move || Dead::prove(&folder, &holder)).await?;
-            if let Some(dead) = dead {
+        let take = || leases::Take { target: target.clone(), holder: self.worker.id().to_owned(), now, ttl };
+        let mut taken = self.write(take()).await?;
+        if let Taken::By(holder, _) = &taken
+            && holder != self.worker.id()
+        {
+            let (folder, holder) = (self.worker.folder().to_owned(), holder.clone());
+            if let Some(dead) = tokio::task::spawn_blocking(move || Dead::prove(&folder, &holder)).await? {
                 self.bury(dead).await?;
+                taken = self.write(take()).await?;
             }
         }
-        self.write(&leases::Take { target, holder: self.worker.id(), now, ttl }).await
+        match taken {
+            Taken::Lease(lease) => Ok(lease),
+            Taken::By(_, until) => {
+                Err(Failure::Answer(JournalError::Busy { target: target.clone(), until: Some(until) }))
+            }
+        }
     }
 
     async fn bury_the_dead(&self) -> Result<(), Failure> {
@@ -221,7 +216,7 @@ impl SqliteJournal {
 
     async fn bury(&self, dead: Dead) -> Result<(), Failure> {
         tracing::info!(journal = %self.path.display(), worker = dead.id(), "a worker died; its leases are free");
-        self.write(&leases::ReleaseAllOf { holder: dead.id() }).await?;
+        self.write(leases::ReleaseAllOf { holder: dead.id().to_owned() }).await?;
         tokio::task::spawn_blocking(move || dead.bury()).await??;
         Ok(())
     }
@@ -233,21 +228,26 @@ impl SqliteJournal {
         }
         let reserve = Arc::clone(&self.reserve);
         tokio::task::spawn_blocking(move || reserve.fill()).await??;
-        self.write(&records::Probe).await
+        self.write(records::Probe).await
     }
 
     async fn keep_once_or_twice(&self, slot: &ReplySlot, reply: &Reply) -> Result<(), Failure> {
-        let keep = replies::Keep { keys: &self.keys, slot, reply, at: self.clock.now() };
-        match self.write(&keep).await {
+        let keep = || replies::Keep::new(&self.keys, slot, reply, self.clock.now());
+        let done = match self.write(keep()?).await {
             Err(failure) if failure.may_be_full() => {
                 let reserve = Arc::clone(&self.reserve);
                 if !tokio::task::spawn_blocking(move || reserve.spend()).await?? {
                     return Err(failure);
                 }
                 tracing::warn!(journal = %self.path.display(), "the disk is full; its reserve is spent on a reply");
-                self.write(&keep).await
+                self.write(keep()?).await?
             }
-            other => other,
+            other => other?,
+        };
+        match done {
+            Done::Kept => Ok(()),
+            Done::There(sealed) if replies::open(&self.keys, slot, &sealed)? == *reply => Ok(()),
+            Done::There(_) => Err(Failure::Unusable("another reply is kept in its place".to_owned())),
         }
     }
 }
@@ -278,12 +278,12 @@ impl Journal for SqliteJournal {
     }
 
     async fn renew(&self, lease: &Lease, now: Timestamp, ttl: Duration) -> Result<(), JournalError> {
-        let renew = leases::Renew { lease, holder: self.worker.id(), now, ttl };
-        self.write(&renew).await.map_err(|failure| failure.for_journal(&self.path))
+        let renew = leases::Renew { lease: lease.clone(), holder: self.worker.id().to_owned(), now, ttl };
+        self.write(renew).await.map_err(|failure| failure.for_journal(&self.path))
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), JournalError> {
-        self.write(&leases::Release { lease }).await.map_err(|failure| failure.for_journal(&self.path))
+        self.write(leases::Release { lease: lease.clone() }).await.map_err(|failure| failure.for_journal(&self.path))
     }
 
     async fn append(
@@ -294,8 +294,8 @@ impl Journal for SqliteJournal {
         event: &Event,
         at: Timestamp,
     ) -> Result<(), JournalError> {
-        let append = records::Append { keys: &self.keys, lease, target, attempt, event, at };
-        self.write(&append).await.map_err(|failure| failure.for_journal(&self.path))
+        let append = async { self.write(records::Append::new(&self.keys, lease, target, attempt, event, at)?).await };
+        append.await.map_err(|failure: Failure| failure.for_journal(&self.path))
     }
 
     async fn unfinished(&self, target: Option<&TargetId>) -> Result<Vec<Recorded>, JournalError> {
@@ -311,27 +311,6 @@ impl fmt::Debug for SqliteJournal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteJournal").field("path", &self.path).field("keys", &self.keys).finish_non_exhaustive()
     }
-}
-
-impl Writer {
-    async fn connected(&mut self) -> Result<&mut SqliteConnection, Failure> {
-        if self.closed {
-            return Err(Failure::Unusable("it was closed".to_owned()));
-        }
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => self.options.connect().await?,
-        };
-        Ok(self.connection.insert(connection))
-    }
-}
-
-async fn transact<O: Operation>(connection: &mut SqliteConnection, operation: &O) -> Result<O::Output, Failure> {
-    // At once a writer: a reader that becomes one cannot wait for another writer.
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let output = operation.apply(&mut transaction).await?;
-    transaction.commit().await?;
-    Ok(output)
 }
 
 fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cutover_core::{Attempt, IdempotencyKey, ReplySlot, Target, TargetId};
+use cutover_core::{Attempt, IdempotencyKey, Target, TargetId};
 use cutover_engine::{Entry, Event, Lease, Recorded};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -10,7 +10,8 @@ use sqlx::{Row as _, SqliteConnection};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
-use super::{Operation, leases};
+use super::leases;
+use super::writer::Operation;
 use crate::sealing::{Purpose, SealContext, SealingKeys};
 
 /// Shows that the database can be written to.
@@ -27,108 +28,149 @@ impl Operation for Probe {
     }
 }
 
-/// Records an event.
-pub(super) struct Append<'a> {
-    pub(super) keys: &'a SealingKeys,
-    pub(super) lease: &'a Lease,
-    pub(super) target: &'a Target,
-    pub(super) attempt: &'a Attempt,
-    pub(super) event: &'a Event,
-    pub(super) at: Timestamp,
+/// Records an event. Everything in it is plain or sealed already.
+pub(super) struct Append {
+    lease: Lease,
+    id: String,
+    event: Written,
+    ends: bool,
+    begins: Option<Begins>,
 }
 
-impl Operation for Append<'_> {
+/// An event as it is written down.
+pub(super) struct Written {
+    pub(super) name: &'static str,
+    pub(super) at: String,
+    pub(super) json: String,
+}
+
+/// What an attempt's request for a secret adds to its event.
+struct Begins {
+    description: String,
+    issue: u32,
+    sealed_key: Vec<u8>,
+    key_born: String,
+}
+
+impl Append {
+    pub(super) fn new(
+        keys: &SealingKeys,
+        lease: &Lease,
+        target: &Target,
+        attempt: &Attempt,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<Self, Failure> {
+        if lease.target() != target.id() || attempt.target() != target.id() {
+            return Err(Failure::Unusable("lease, target and attempt do not belong together".to_owned()));
+        }
+        let begins =
+            matches!(event, Event::IssueStarted { .. }).then(|| Begins::new(keys, target, attempt)).transpose()?;
+        let (id, event, ends) = (attempt.id().to_string(), Written::new(event, at)?, event.ends());
+        Ok(Self { lease: lease.clone(), id, event, ends, begins })
+    }
+
+    /// Records a request for a secret, and with the first one the attempt.
+    async fn begin(&self, begins: &Begins, connection: &mut SqliteConnection) -> Result<(), Failure> {
+        // The update changes nothing and gives back the row that is there.
+        let row = sqlx::query(
+            "INSERT INTO attempts (id, target, description)
+             SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM leases WHERE target = ?2 AND fence = ?4)
+             ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING seq",
+        )
+        .bind(&self.id)
+        .bind(self.lease.target().as_str())
+        .bind(&begins.description)
+        .bind(leases::number(self.lease.fence()))
+        .fetch_all(&mut *connection)
+        .await?;
+        let Some(row) = row.first() else { return self.refused(connection).await };
+        // Again under the same number only when the caller repeats an append of which it never learnt the outcome.
+        sqlx::query(
+            "INSERT OR REPLACE INTO issues (attempt, issue, key, key_born) VALUES (?1, ?4, ?5, ?6);
+             INSERT INTO events (attempt, ordinal, at, event)
+             VALUES (?1, (SELECT coalesce(max(ordinal), 0) + 1 FROM events WHERE attempt = ?1), ?2, ?3)",
+        )
+        .bind(row.try_get::<i64, _>(0)?)
+        .bind(&self.event.at)
+        .bind(&self.event.json)
+        .bind(i64::from(begins.issue))
+        .bind(&begins.sealed_key)
+        .bind(&begins.key_born)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// Why nothing was written.
+    async fn refused(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
+        leases::check(connection, &self.lease).await?;
+        Err(Failure::Unusable(format!("{} of an attempt that was never begun", self.event.name)))
+    }
+}
+
+impl Begins {
+    fn new(keys: &SealingKeys, target: &Target, attempt: &Attempt) -> Result<Self, Failure> {
+        let description = serde_json::to_string(target)
+            .map_err(|_| Failure::Unusable("the target cannot be written down".to_owned()))?;
+        let context = SealContext {
+            purpose: Purpose::IdempotencyKey,
+            target: target.id(),
+            attempt: attempt.id(),
+            issue: attempt.issue(),
+        };
+        let sealed_key = keys.seal(&context, attempt.key().as_header_value().as_bytes());
+        Ok(Self { description, issue: attempt.issue(), sealed_key, key_born: attempt.key_born().to_string() })
+    }
+}
+
+impl Written {
+    pub(super) fn new(event: &Event, at: Timestamp) -> Result<Self, Failure> {
+        let name = event.name();
+        let json =
+            serde_json::to_string(event).map_err(|_| Failure::Unusable(format!("{name} cannot be written down")))?;
+        Ok(Self { name, at: at.to_string(), json })
+    }
+}
+
+impl Operation for Append {
     type Output = ();
 
     async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
-        leases::check(connection, self.lease).await?;
-        if self.lease.target() != self.target.id() || self.attempt.target() != self.target.id() {
-            return Err(Failure::Unusable("lease, target and attempt do not belong together".to_owned()));
+        if let Some(begins) = &self.begins {
+            return self.begin(begins, connection).await;
         }
-        let begins = matches!(self.event, Event::IssueStarted { .. });
-        let seq = match (seq(connection, self.attempt).await?, begins) {
-            (Some(seq), _) => seq,
-            (None, true) => self.begin(connection).await?,
-            (None, false) => {
-                let name = self.event.name();
-                return Err(Failure::Unusable(format!("{name} of an attempt that was never begun")));
-            }
-        };
-        if begins {
-            self.record_key(connection, seq).await?;
-        }
-        insert_event(connection, seq, self.event, self.at).await?;
-        if self.event.ends() {
-            end(connection, seq).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Append<'_> {
-    async fn begin(&self, connection: &mut SqliteConnection) -> Result<i64, Failure> {
-        let description = serde_json::to_string(self.target)
-            .map_err(|_| Failure::Unusable("the target cannot be written down".to_owned()))?;
-        let row = sqlx::query("INSERT INTO attempts (id, target, description) VALUES (?1, ?2, ?3) RETURNING seq")
-            .bind(self.attempt.id().to_string())
-            .bind(self.target.id().as_str())
-            .bind(description)
-            .fetch_one(connection)
-            .await?;
-        Ok(row.try_get(0)?)
-    }
-
-    async fn record_key(&self, connection: &mut SqliteConnection, seq: i64) -> Result<(), Failure> {
-        let slot = ReplySlot::of(self.attempt);
-        let context = SealContext::of(Purpose::IdempotencyKey, &slot);
-        let sealed = self.keys.seal(&context, self.attempt.key().as_header_value().as_bytes());
-        // Again under the same number only when the caller repeats an append of which it never learnt the outcome.
-        sqlx::query("INSERT OR REPLACE INTO issues (attempt, issue, key, key_born) VALUES (?1, ?2, ?3, ?4)")
-            .bind(seq)
-            .bind(i64::from(self.attempt.issue()))
-            .bind(sealed)
-            .bind(self.attempt.key_born().to_string())
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-}
-
-/// The row of an attempt, if it was begun.
-async fn seq(connection: &mut SqliteConnection, attempt: &Attempt) -> Result<Option<i64>, Failure> {
-    let row = sqlx::query("SELECT seq FROM attempts WHERE id = ?1")
-        .bind(attempt.id().to_string())
-        .fetch_optional(connection)
+        let rows = sqlx::query(
+            "INSERT INTO events (attempt, ordinal, at, event)
+             SELECT seq, (SELECT coalesce(max(ordinal), 0) + 1 FROM events WHERE attempt = seq), ?4, ?5
+             FROM attempts JOIN leases ON leases.target = ?1 AND leases.fence = ?2
+             WHERE attempts.id = ?3 AND attempts.target = ?1 RETURNING attempt",
+        )
+        .bind(self.lease.target().as_str())
+        .bind(leases::number(self.lease.fence()))
+        .bind(&self.id)
+        .bind(&self.event.at)
+        .bind(&self.event.json)
+        .fetch_all(&mut *connection)
         .await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?)
-}
-
-/// Puts an event behind those that an attempt has.
-pub(super) async fn insert_event(
-    connection: &mut SqliteConnection,
-    seq: i64,
-    event: &Event,
-    at: Timestamp,
-) -> Result<(), Failure> {
-    let event = serde_json::to_string(event)
-        .map_err(|_| Failure::Unusable(format!("{} cannot be written down", event.name())))?;
-    sqlx::query(
-        "INSERT INTO events (attempt, ordinal, at, event)
-         VALUES (?1, (SELECT coalesce(max(ordinal), 0) + 1 FROM events WHERE attempt = ?1), ?2, ?3)",
-    )
-    .bind(seq)
-    .bind(at.to_string())
-    .bind(event)
-    .execute(connection)
-    .await?;
-    Ok(())
+        match rows.first() {
+            None => self.refused(connection).await,
+            Some(row) if self.ends => end(connection, row.try_get(0)?).await,
+            Some(_) => Ok(()),
+        }
+    }
 }
 
 /// Wipes what an attempt has sealed.
 async fn end(connection: &mut SqliteConnection, seq: i64) -> Result<(), Failure> {
-    sqlx::query("UPDATE attempts SET ended = 1 WHERE seq = ?1").bind(seq).execute(&mut *connection).await?;
-    sqlx::query("UPDATE issues SET key = NULL WHERE attempt = ?1").bind(seq).execute(&mut *connection).await?;
-    sqlx::query("DELETE FROM replies WHERE attempt = ?1").bind(seq).execute(connection).await?;
+    sqlx::query(
+        "UPDATE attempts SET ended = 1 WHERE seq = ?1;
+         UPDATE issues SET key = NULL WHERE attempt = ?1;
+         DELETE FROM replies WHERE attempt = ?1",
+    )
+    .bind(seq)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -166,6 +208,9 @@ pub(super) async fn read(
         }
     };
     let mut rows = query.fetch_all(&mut *connection).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     rows.reverse();
     let seqs = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, _>>()?;
     let wanted = serde_json::to_string(&seqs).map_err(|_| Failure::Unusable("too many attempts".to_owned()))?;

@@ -1,9 +1,12 @@
-//! What cannot be reached from outside: a database that runs full or cannot be written to.
+//! What cannot be reached from outside: a database that runs full or cannot be written to, and who shares a commit.
+
+mod together;
 
 use super::*;
 use crate::sealing::SealingKey;
 use cutover_core::{ClientId, Kind, Vendor};
-use cutover_engine::Before;
+use cutover_engine::{Before, Hold};
+use sqlx::SqliteConnection;
 use zeroize::Zeroizing;
 
 fn target() -> Target {
@@ -33,17 +36,25 @@ fn reply() -> Reply {
     Reply::new(200, true, Zeroizing::new(vec![b'x'; 60_000]))
 }
 
-/// Lets the database grow no further, on the writing connection as it is now.
+/// Statements on the writing connection as it is now.
+struct Raw(&'static str);
+
+impl Operation for Raw {
+    type Output = ();
+
+    async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
+        sqlx::raw_sql(self.0).execute(connection).await?;
+        Ok(())
+    }
+}
+
+/// Lets the database grow no further.
 async fn fill_up(journal: &SqliteJournal) {
-    let mut writer = journal.writer.lock().await;
-    let connection = writer.connected().await.expect("open");
-    sqlx::raw_sql("PRAGMA max_page_count = 1").execute(connection).await.expect("a setting");
+    journal.write(Raw("PRAGMA max_page_count = 1")).await.expect("a setting");
 }
 
 async fn forbid_writing(journal: &SqliteJournal) {
-    let mut writer = journal.writer.lock().await;
-    let connection = writer.connected().await.expect("open");
-    sqlx::raw_sql("PRAGMA query_only = ON").execute(connection).await.expect("a setting");
+    journal.write(Raw("PRAGMA query_only = ON")).await.expect("a setting");
 }
 
 #[tokio::test]
@@ -95,7 +106,7 @@ async fn a_journal_that_was_deleted_while_open_fails_preflight() {
 }
 
 #[tokio::test]
-async fn a_dropped_write_is_undone_and_blocks_no_later_one() {
+async fn a_dropped_write_is_never_half_done_and_blocks_no_later_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let journal = journal(&folder).await;
     let attempt = begun(&journal).await;

@@ -50,6 +50,20 @@ fn copy(path: &Path, to: &TempDir) -> PathBuf {
     copy
 }
 
+/// A copy with what has to be in it.
+struct Copy {
+    _folder: TempDir,
+    path: PathBuf,
+    phase: Phase,
+}
+
+impl Copy {
+    fn of(path: &Path, phase: Phase) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { path: copy(path, &folder), _folder: folder, phase }
+    }
+}
+
 fn holds(bytes: &[u8], what: &[u8]) -> bool {
     bytes.windows(what.len()).any(|window| window == what)
 }
@@ -87,6 +101,43 @@ async fn every_step_survives_a_power_cut_right_after_it() {
         phases.push(recorded.state().expect("in order").phase());
     }
     assert_eq!(phases, [Phase::Kept, Phase::Staged, Phase::Verified, Phase::Promoted, Phase::Completed]);
+}
+
+#[tokio::test]
+async fn who_shares_a_commit_hears_of_it_only_once_it_survives_a_power_cut() {
+    let (_folder, path) = folder();
+    let journal = Arc::new(open(&path).await);
+    let mut begun = Vec::new();
+    for number in 0..24 {
+        let target = target(&format!("t{number}"));
+        let (lease, attempt) = begin(&*journal, &target, at(0)).await;
+        begun.push((target, lease, attempt));
+    }
+    let before = journal.commits();
+    let told: Vec<_> = begun
+        .into_iter()
+        .map(|(target, lease, attempt)| {
+            let (journal, path) = (Arc::clone(&journal), path.clone());
+            tokio::spawn(async move {
+                let slot = ReplySlot::of(&attempt);
+                journal.keep(&slot, &reply(BODY)).await.expect("kept");
+                let kept = Copy::of(&path, Phase::Kept);
+                journal.append(&lease, &target, &attempt, &Event::Staged, at(1)).await.expect("recorded");
+                (target, slot, [kept, Copy::of(&path, Phase::Staged)])
+            })
+        })
+        .collect();
+    for told in told {
+        let (target, slot, copies) = told.await.expect("no panic");
+        for Copy { _folder, path, phase } in copies {
+            let found = open(&path).await;
+            let recorded = found.unfinished(Some(target.id())).await.expect("readable").remove(0);
+            assert!(recorded.entries.len() > 1, "{:?}", recorded.entries);
+            assert_eq!(recorded.state().expect("in order").phase(), phase);
+            assert_eq!(found.recall(&slot).await.expect("readable"), Some(reply(BODY)));
+        }
+    }
+    assert_eq!(journal.commits().operations - before.operations, 48);
 }
 
 #[tokio::test]
