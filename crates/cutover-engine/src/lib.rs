@@ -2,23 +2,30 @@
 
 mod attempt_run;
 mod destination;
+mod explain;
 mod fleet;
 mod guard;
 mod job;
 mod journal;
 mod memory;
 mod outcome;
+mod recover;
 mod runner;
 mod scrub;
 mod settle;
 mod state;
 
 pub use destination::{Destination, DestinationError, Label, Version};
-pub use fleet::{Fleet, Share};
+pub use explain::{
+    Action, Foreign, Gap, Guarantee, LostAnswer, Noticed, Readers, Remedy, Seen, Standing, Step, Unseen, WayBack,
+    Whereabouts,
+};
+pub use fleet::{Caution, Fleet, Gate, Halt, Share};
 pub use job::Job;
 pub use journal::{Entry, Journal, JournalError, Lease, Recorded};
 pub use memory::{MemoryDestination, MemoryJournal};
 pub use outcome::{Ending, EngineError, Failure, Outcome};
+pub use recover::{RecoverError, Recovered, recover};
 pub use runner::{Engine, Observer, Options, Silent, StopFlag};
 pub use settle::{BeforeComplete, Settlement, Unsettled, before_complete, settle};
 pub use state::{Before, End, Event, Hold, OutOfOrder, Phase, State};

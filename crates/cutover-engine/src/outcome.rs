@@ -4,7 +4,7 @@ use std::fmt;
 
 use cutover_core::{AttemptId, Effect, RotateError, TargetId, Verdict};
 
-use crate::{DestinationError, Hold, JournalError, OutOfOrder, Phase};
+use crate::{DestinationError, Halt, Hold, JournalError, OutOfOrder, Phase};
 
 /// What came of one run over one target.
 #[derive(Debug)]
@@ -92,6 +92,9 @@ pub enum Failure {
     /// The job cannot be run as it is.
     #[error("{0}")]
     Unfit(String),
+    /// The fleet it belongs to begins no further target.
+    #[error("it was not begun: {0}")]
+    NotBegun(Halt),
 }
 
 impl Failure {
@@ -99,9 +102,11 @@ impl Failure {
     pub fn effect(&self) -> Effect {
         match self {
             Self::Vendor(error) => error.effect(),
-            Self::Destination(_) | Self::Journal(_) | Self::ForeignPending { .. } | Self::Unfit(_) => {
-                Effect::NotApplied
-            }
+            Self::Destination(_)
+            | Self::Journal(_)
+            | Self::ForeignPending { .. }
+            | Self::Unfit(_)
+            | Self::NotBegun(_) => Effect::NotApplied,
         }
     }
 

@@ -280,7 +280,7 @@ fn fits(job: &Job) -> Result<(), Failure> {
 }
 
 /// Whether an unfinished attempt is about the job's client, in the same scope.
-fn fits_recorded(job: &Job, open: &Recorded) -> Result<(), Failure> {
+pub(crate) fn fits_recorded(job: &Job, open: &Recorded) -> Result<(), Failure> {
     if open.target == *job.target() {
         return Ok(());
     }
@@ -294,7 +294,7 @@ fn fits_recorded(job: &Job, open: &Recorded) -> Result<(), Failure> {
     )))
 }
 
-fn nothing_begun(job: &Job, failure: Failure) -> Outcome {
+pub(crate) fn nothing_begun(job: &Job, failure: Failure) -> Outcome {
     Outcome {
         target: job.target().id().clone(),
         attempt: None,

@@ -3,7 +3,7 @@
 use cutover_core::{ClientSecret, Pending, Verdict};
 
 use super::{AttemptRun, Turn};
-use crate::{DestinationError, Ending, EngineError, Event, Label, Outcome, Phase};
+use crate::{DestinationError, Ending, EngineError, Event, Label, Outcome, Phase, WayBack};
 
 impl AttemptRun<'_> {
     /// Goes back because somebody asks for it, until that is done, held or impossible.
@@ -28,11 +28,12 @@ impl AttemptRun<'_> {
     /// Destinations first, the vendor last: both secrets are good until then, so nothing is cut wherever it stops.
     async fn go_back_a_step(&mut self) -> Result<Turn, EngineError> {
         let no_way_back = |reason| EngineError::Irreversible { target: self.job.target().id().clone(), reason };
-        if !self.two_phase() {
-            return Err(no_way_back("the old secret died at the vendor when the new one was issued"));
-        }
-        if self.state.phase() == Phase::Completed {
-            return Err(no_way_back("the old secret is retired"));
+        match WayBack::at(self.job.rotator().profile().style(), Some(self.state.phase())) {
+            WayBack::Open => {}
+            WayBack::ClosedByIssue => {
+                return Err(no_way_back("the old secret died at the vendor when the new one was issued"));
+            }
+            WayBack::ClosedByRetiring => return Err(no_way_back("the old secret is retired")),
         }
         let shown = match self.job.rotator().inspect(self.job.target()).await {
             Ok(shown) => shown,

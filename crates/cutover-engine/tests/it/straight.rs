@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use cutover_core::{ClientId, Kind, Target, TargetId, Vendor, Verdict, Witness};
-use cutover_engine::{Ending, EngineError, Failure, Job, Label, Share};
+use cutover_engine::{Ending, EngineError, Failure, Label, Share};
 
 use crate::check::check;
 use crate::stores::Fail;
 use crate::vendor::{FLAVOURS, Fault, Flavour, Op};
-use crate::world::World;
+use crate::world::{World, jobs_of};
 
 #[tokio::test]
 async fn a_rotation_ends_with_the_new_secret_everywhere_and_the_old_one_refused() {
@@ -161,20 +161,7 @@ async fn a_fleet_goes_on_when_one_of_its_targets_fails_or_panics() {
     let worlds: Vec<World> = FLAVOURS.into_iter().map(World::new).collect();
     worlds[0].vendor.always(Op::Inspect, Some(Fault::PanicBefore));
     worlds[1].destinations[0].always("stage", Some(Fail::Panic));
-    let jobs: Vec<Job> = worlds
-        .iter()
-        .enumerate()
-        .map(|(index, world)| {
-            let id = TargetId::new(format!("target-{index}")).expect("valid");
-            let client = ClientId::new("client-1").expect("valid");
-            let target = Target::new(id, Vendor::from_static("acme"), Kind::from_static("m2m"), client);
-            let vendor = std::sync::Arc::clone(&world.vendor);
-            world.destinations.iter().fold(Job::new(target, vendor), |job, destination| {
-                let destination = std::sync::Arc::clone(destination);
-                job.to(destination)
-            })
-        })
-        .collect();
+    let jobs = jobs_of(&worlds);
     let results = worlds[0].fleet().rotate(&jobs).await;
     let mut share = Share::default();
     results.iter().for_each(|result| share.count(result));

@@ -184,6 +184,21 @@ impl World {
     }
 }
 
+/// A job at the vendor of each world, each of a target of its own.
+pub(crate) fn jobs_of(worlds: &[World]) -> Vec<Job> {
+    let job = |(nth, world): (usize, &World)| {
+        let id = TargetId::new(format!("target-{nth}")).expect("valid");
+        let client = ClientId::new("client-1").expect("valid");
+        let target = Target::new(id, Vendor::from_static("acme"), Kind::from_static("m2m"), client);
+        let vendor = Arc::clone(&world.vendor);
+        world.destinations.iter().fold(Job::new(target, vendor), |job, destination| {
+            let destination = Arc::clone(destination);
+            job.to(destination)
+        })
+    };
+    worlds.iter().enumerate().map(job).collect()
+}
+
 fn ended(last: &Recorded) -> End {
     match last.state().expect("in order").phase() {
         Phase::Ended(end) => end,

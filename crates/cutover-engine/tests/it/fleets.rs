@@ -1,0 +1,84 @@
+//! Fleets that stop the line.
+
+use cutover_core::{Refusal, RotateError};
+use cutover_engine::{Caution, Ending, EngineError, Failure, Fleet, Halt, Outcome};
+
+use crate::vendor::{Fault, Flavour, Op};
+use crate::world::{World, jobs_of};
+
+/// Five vendors, of which these refuse every request for a secret.
+fn worlds(refusing: &[usize]) -> Vec<World> {
+    let worlds: Vec<World> = (0..5).map(|_| World::new(Flavour::Replay)).collect();
+    for nth in refusing {
+        worlds[*nth].vendor.always(Op::Issue, Some(Fault::Refuse(Refusal::Forbidden)));
+    }
+    worlds
+}
+
+fn word(result: &Result<Outcome, EngineError>) -> &'static str {
+    match result.as_ref().map(|outcome| &outcome.ending) {
+        Ok(Ending::Rotated) => "rotated",
+        Ok(Ending::NothingChanged(Failure::NotBegun(_))) => "not begun",
+        Ok(Ending::NothingChanged(Failure::Vendor(RotateError::Refused(_)))) => "refused",
+        _ => "else",
+    }
+}
+
+async fn rotated(worlds: &[World], at_once: usize, caution: Caution) -> Vec<&'static str> {
+    let fleet = Fleet::new(worlds[0].engine(), at_once).with_caution(caution);
+    let mut told = Vec::new();
+    let results = fleet.rotate_and_tell(&jobs_of(worlds), |nth, result| told.push((nth, word(result)))).await;
+    let words: Vec<_> = results.iter().map(word).collect();
+    told.sort_unstable();
+    assert_eq!(told.into_iter().map(|(_, word)| word).collect::<Vec<_>>(), words, "each is told once");
+    for (world, word) in worlds.iter().zip(&words) {
+        assert_eq!(world.vendor.calls() == 0, *word == "not begun", "a vendor heard of what was not begun");
+    }
+    words
+}
+
+#[tokio::test]
+async fn without_caution_a_failure_stops_no_other() {
+    let worlds = worlds(&[0, 2]);
+    assert_eq!(rotated(&worlds, 2, Caution::default()).await, ["refused", "rotated", "refused", "rotated", "rotated"]);
+}
+
+#[tokio::test]
+async fn after_so_many_failures_no_further_target_is_begun() {
+    let caution = Caution { failures_max: Some(2), ..Caution::default() };
+    let words = rotated(&worlds(&[0, 2]), 1, caution).await;
+    assert_eq!(words, ["refused", "rotated", "refused", "not begun", "not begun"]);
+    let words = rotated(&worlds(&[3]), 1, caution).await;
+    assert_eq!(words, ["rotated", "rotated", "rotated", "refused", "rotated"]);
+}
+
+#[tokio::test]
+async fn what_is_under_way_when_the_line_stops_goes_on_to_its_end() {
+    let caution = Caution { failures_max: Some(1), ..Caution::default() };
+    let words = rotated(&worlds(&[0]), 5, caution).await;
+    assert_eq!(words, ["refused", "rotated", "rotated", "rotated", "rotated"]);
+}
+
+#[tokio::test]
+async fn the_others_follow_only_when_every_canary_has_ended_rotated() {
+    for at_once in [1, 3, 8] {
+        let caution = Caution { canaries: 2, ..Caution::default() };
+        assert_eq!(rotated(&worlds(&[]), at_once, caution).await, ["rotated"; 5]);
+        let words = rotated(&worlds(&[1]), at_once, caution).await;
+        assert_eq!(words, ["rotated", "refused", "not begun", "not begun", "not begun"]);
+        let words = rotated(&worlds(&[4]), at_once, caution).await;
+        assert_eq!(words, ["rotated", "rotated", "rotated", "rotated", "refused"]);
+    }
+    let all = Caution { canaries: 9, ..Caution::default() };
+    assert_eq!(rotated(&worlds(&[]), 2, all).await, ["rotated"; 5]);
+}
+
+#[tokio::test]
+async fn why_a_target_was_not_begun_is_said() {
+    let worlds = worlds(&[0]);
+    let fleet = Fleet::new(worlds[0].engine(), 1).with_caution(Caution { canaries: 1, failures_max: None });
+    let results = fleet.rotate(&jobs_of(&worlds)).await;
+    let Ok(Outcome { ending: Ending::NothingChanged(failure), .. }) = &results[1] else { panic!("{results:?}") };
+    assert!(matches!(failure, Failure::NotBegun(Halt::CanaryFailed)), "{failure}");
+    assert!(failure.to_string().contains("was not begun"), "{failure}");
+}
