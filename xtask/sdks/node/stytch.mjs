@@ -186,7 +186,8 @@ async function rotation(family) {
   const missing = `${family.prefix}_not_found`;
   await run("unknown_client", () => refused(() => secrets.rotateStart({ client_id: family.unknown }), 404, missing));
   const wrong = family.clients(stranger).secrets;
-  await run("wrong_credentials", () => refused(() => wrong.rotateStart({ client_id }), 401, "unauthorized_credentials"));
+  await run("wrong_credentials", () =>
+    refused(() => wrong.rotateStart({ client_id }), 401, "unauthorized_credentials"));
   await run("delete", async () => {
     expect((await clients.delete({ client_id })).client_id === client_id, "another client was deleted");
     await refused(() => clients.get({ client_id }), 404, missing);

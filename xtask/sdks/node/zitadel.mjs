@@ -1,7 +1,7 @@
 // Drives the official `@zitadel/client` and `@zitadel/proto` packages, as they come.
 //
-// They hold application v2beta and user v2; with a Connect transport both are JSON over HTTP/1.1. They have no call that
-// checks a secret; those are checked by plain HTTP.
+// They hold application v2beta and user v2; with a Connect transport both are JSON over HTTP/1.1. They have no call
+// that checks a secret; those are checked by plain HTTP.
 
 import { inspect } from "node:util";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -102,7 +102,8 @@ async function appOperations() {
     expect(app.config.case === "apiConfig" && app.config.value.clientId === clientId, "another client id");
     const config = (await apps.getApplication({ id: phone })).app?.config;
     expect(config?.case === "oidcConfig" && config.value.redirectUris[0] === "app://back", "the OIDC app lacks fields");
-    expect(config.value.devMode && config.value.appType === OIDCAppType.OIDC_APP_TYPE_NATIVE, "the OIDC configuration is lost");
+    const isNative = config.value.appType === OIDCAppType.OIDC_APP_TYPE_NATIVE;
+    expect(config.value.devMode && isNative, "the OIDC configuration is lost");
   });
   await run("list", async () => {
     const { applications, pagination } = await apps.listApplications({ projectId });

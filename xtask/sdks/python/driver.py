@@ -43,7 +43,8 @@ def say(line):
 def about(client, source, package, over):
     libraries = [f"{name} {importlib.metadata.version(name)}" for name in over]
     version = importlib.metadata.version(package)
-    say({"client": client, "source": source, "version": version, "over": [f"Python {platform.python_version()}", *libraries]})
+    over = [f"Python {platform.python_version()}", *libraries]
+    say({"client": client, "source": source, "version": version, "over": over})
 
 
 def about_bare():

@@ -202,9 +202,12 @@ def rotation(family):
         expect(details.error_type == error_type, "the error type is another one")
         expect(details.status_code == status and details.request_id and details.error_url, "the error lacks fields")
 
+    def wrong_credentials():
+        wrong = family.secrets("secret-test-wrong")
+        refused(lambda: wrong.rotate_start(state["id"]), 401, "unauthorized_credentials")
+
     idle = f"{family.prefix}_not_rotating_secret"
     missing = f"{family.prefix}_not_found"
-    wrong = family.secrets("secret-test-wrong")
     for name, run in [
         ("create", create),
         ("get", get),
@@ -218,7 +221,7 @@ def rotation(family):
         ("commit", commit),
         ("commit_idle", lambda: refused(lambda: secrets.rotate(state["id"]), 400, idle)),
         ("unknown_client", lambda: refused(lambda: secrets.rotate_start(family.unknown), 404, missing)),
-        ("wrong_credentials", lambda: refused(lambda: wrong.rotate_start(state["id"]), 401, "unauthorized_credentials")),
+        ("wrong_credentials", wrong_credentials),
         ("delete", delete),
     ]:
         operation(family.subject, name, run)
@@ -263,7 +266,8 @@ def scores(emulator, family):
         how, what, took = watched(lambda: secrets.rotate_start(client_id))
     if how == "silent":
         what.join(10)
-        score(subject, "hold_answer", False, f"no option for it; still waiting after {PATIENCE:.0f} s")
+        option = "no option for it, though it takes an HTTP object of one's own"
+        score(subject, "hold_answer", False, f"{option}; still waiting after {PATIENCE:.0f} s")
     else:
         score(subject, "hold_answer", how == "raised", f"{how} after {took:.1f} s")
     again()

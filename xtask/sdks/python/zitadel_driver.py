@@ -161,7 +161,8 @@ def apps(vendor, zitadel):
     def delete():
         gone = DeleteRequest(application_id=state["id"], project_id=project)
         expect(service.delete_application(gone).deletion_date, "the answer lacks its date")
-        refused(lambda: service.get_application(GetRequest(application_id=state["id"])), 404, "not_found", "QUERY-pCP8P")
+        read = GetRequest(application_id=state["id"])
+        refused(lambda: service.get_application(read), 404, "not_found", "QUERY-pCP8P")
         accepted(state["client_id"], state["secret"], False, "deleted app's")
 
     unknown = GenerateRequest(application_id=UNKNOWN, project_id=project)
@@ -174,7 +175,8 @@ def apps(vendor, zitadel):
         ("update", update),
         ("generate_api", generate_api),
         ("generate_oidc", generate_oidc),
-        ("unknown", lambda: refused(lambda: service.generate_client_secret(unknown), 404, "not_found", "COMMAND-Kd92s")),
+        ("unknown", lambda: refused(
+            lambda: service.generate_client_secret(unknown), 404, "not_found", "COMMAND-Kd92s")),
         ("wrong_credentials", lambda: refused(
             lambda: stranger.generate_client_secret(known), 401, "unauthenticated", "AUTH-7fs1e")),
         ("delete", delete),

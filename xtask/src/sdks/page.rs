@@ -17,7 +17,7 @@ impl<'a> Page<'a> {
 
     /// The tables of operations and of scores.
     pub(crate) fn terminal(&self) -> String {
-        format!("\n{}{}", self.operations(), self.scores())
+        format!("\n{}{}{}", self.operations(), self.scores(), self.control())
     }
 
     /// The page.
@@ -45,16 +45,17 @@ impl<'a> Page<'a> {
         page.push_str("## When the wire is unkind\n\n");
         page.push_str(
             "Each client asked for a new secret while one of the emulators' faults was set. *Buried* means that what is \
-             asked for is there, but only inside an error's own fields. The control tables above show, without any \
-             client, that each fault does what it is taken to do.\n\n",
+             asked for is there, but only inside an error's own fields.\n\n",
         );
         for (_, heading, meaning) in SCORES {
             let _written = writeln!(page, "- **{heading}**: {meaning}");
         }
         page.push('\n');
         page.push_str(&self.scores());
+        page.push_str("### What the faults do\n\nBy plain HTTP, without any client:\n\n");
+        page.push_str(&self.control());
         page.push_str(
-            "## Again\n\n```sh\ncargo xtask sdks\n```\n\n\
+            "\n## Again\n\n```sh\ncargo xtask sdks\n```\n\n\
              Needs Python 3.10 or later, Node 18 or later with npm, and the three package registries; the first build of \
              the official Rust client takes minutes. Everything is installed under `target/sdks`. The documented fields \
              that are left out, and where answers are cut, are in `xtask/sdks/answers.json`.\n",
@@ -64,7 +65,7 @@ impl<'a> Page<'a> {
 
     fn operations(&self) -> String {
         let (mut text, mut notes) = (String::new(), Notes::default());
-        for section in SECTIONS {
+        for section in SECTIONS.iter().filter(|section| section.side != Side::Control) {
             let clients = self.of_section(section);
             if clients.is_empty() {
                 continue;
@@ -92,24 +93,60 @@ impl<'a> Page<'a> {
     fn scores(&self) -> String {
         let mut rows = vec![vec!["client".to_owned(), "asked for".to_owned()]];
         rows[0].extend(SCORES.iter().map(|(_, heading, _)| (*heading).to_owned()));
-        let mut seen = vec![["client", "asked for", "", "observed"].map(str::to_owned).to_vec()];
         for section in SECTIONS.iter().filter(|section| section.scored) {
-            let what = section.title.rsplit(": ").next().unwrap_or(section.title).to_owned();
             for driven in self.of_section(section) {
-                let mut row = vec![title(driven), what.clone()];
-                for (score, heading, _) in SCORES {
-                    let found = driven.score(section.subject, score);
-                    row.push(found.map_or("-".to_owned(), |score| score.verdict.clone()));
-                    let observed = found.map_or("not reported".to_owned(), |score| score.observed.clone());
-                    seen.push(vec![title(driven), what.clone(), (*heading).to_owned(), observed]);
-                }
+                let mut row = vec![title(driven), what(section)];
+                row.extend(SCORES.iter().map(|(score, ..)| {
+                    driven.score(section.subject, score).map_or("-".to_owned(), |score| score.verdict.clone())
+                }));
                 rows.push(row);
             }
         }
         if rows.len() == 1 {
             return String::new();
         }
-        format!("{}\n### What was observed\n\n{}\n", table(&rows), table(&seen))
+        format!("{}\n### What was observed\n\n{}\n", table(&rows), table(&self.observed()))
+    }
+
+    /// What stands behind the scores; told once where it is the same for both things a client was asked for.
+    fn observed(&self) -> Vec<Vec<String>> {
+        let mut rows = vec![["client", "", "asked for", "observed"].map(str::to_owned).to_vec()];
+        for driven in self.driven {
+            for (score, heading, _) in SCORES {
+                let mut found: Vec<(String, Vec<String>)> = Vec::new();
+                for section in driven.sections().filter(|section| section.scored) {
+                    let score = driven.score(section.subject, score);
+                    let observed = score.map_or("not reported".to_owned(), |score| score.observed.clone());
+                    match found.iter_mut().find(|(known, _)| *known == observed) {
+                        Some((_, subjects)) => subjects.push(what(section)),
+                        None => found.push((observed, vec![what(section)])),
+                    }
+                }
+                for (observed, subjects) in found {
+                    rows.push(vec![title(driven), (*heading).to_owned(), subjects.join(", "), observed]);
+                }
+            }
+        }
+        rows
+    }
+
+    /// What each fault does to each answer, seen without any client.
+    fn control(&self) -> String {
+        let Some(control) = self.driven.iter().find(|driven| driven.driver.side == Side::Control) else {
+            return String::new();
+        };
+        let sections: Vec<_> = control.sections().collect();
+        let mut rows = vec![vec!["fault".to_owned()]];
+        rows[0].extend(sections.iter().map(|section| what(section)));
+        for (operation, title) in sections.iter().take(1).flat_map(|section| section.operations) {
+            let mut row = vec![format!("`{operation}`: {title}")];
+            row.extend(sections.iter().map(|section| match control.outcome(section.subject, operation) {
+                Outcome::Ok(_) => "ok".to_owned(),
+                Outcome::Failed(why) | Outcome::Cannot(why) => format!("FAILED: {why}"),
+            }));
+            rows.push(row);
+        }
+        table(&rows)
     }
 
     fn of_section(&self, section: &Section) -> Vec<&Driven> {
@@ -137,6 +174,11 @@ impl Notes {
         }
         if text.is_empty() { text } else { format!("{text}\n") }
     }
+}
+
+/// What a section is about, without the vendor.
+fn what(section: &Section) -> String {
+    section.title.rsplit(": ").next().unwrap_or(section.title).to_owned()
 }
 
 fn title(driven: &Driven) -> String {

@@ -63,11 +63,11 @@ pub(crate) struct Section {
 
 /// Every table.
 pub(crate) const SECTIONS: &[Section] = &[
-    control("m2m", "Control: Stytch, M2M clients"),
-    control("connected_app", "Control: Stytch, Connected Apps"),
-    control("app", "Control: Zitadel, application v2"),
-    control("app_beta", "Control: Zitadel, application v2beta"),
-    control("user", "Control: Zitadel, machine users"),
+    control("m2m", "Control: M2M clients"),
+    control("connected_app", "Control: Connected Apps"),
+    control("app", "Control: applications, v2"),
+    control("app_beta", "Control: applications, v2beta"),
+    control("user", "Control: machine users"),
     stytch("m2m", "Stytch: M2M clients"),
     stytch("connected_app", "Stytch: Connected Apps"),
     Section {

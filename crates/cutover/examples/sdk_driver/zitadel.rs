@@ -106,7 +106,7 @@ impl Driver<'_> {
             .with_scope("app_id", api.text("app_id"));
         let rotator = Rotator::api_apps(self.client.clone());
         accepted(&rotator, &target, &made.secret, true, "new").await?;
-        Ok(Some("as do all its calls about applications here; machine users go through v2"))
+        Ok(Some("as do all its calls about applications here; machine users, and the scores of both, are over v2"))
     }
 
     async fn users(&self, stranger: &Client) {

@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    driver::about("stytch", "crates.io", include_str!("../Cargo.lock"));
+    driver::about("stytch", "cargo", include_str!("../Cargo.lock"));
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::TRACE);
     subscriber.with_writer(log.clone()).init();
@@ -245,7 +245,10 @@ async fn scores<F: Family>(emulator: &Emulator, log: &Log) {
 
     let held = emulator.during(&fault("hold_answer"), tokio::time::timeout(PATIENCE, family.start(&id))).await;
     let observed = match &held {
-        Err(_) => format!("no option for it; still waiting after {} s", PATIENCE.as_secs()),
+        Err(_) => format!(
+            "no option for it, though its HTTP client is a public field; still waiting after {} s",
+            PATIENCE.as_secs()
+        ),
         Ok(ended) => how(ended),
     };
     score(subject, "hold_answer", yes(matches!(held, Ok(Err(_)))), &observed);
