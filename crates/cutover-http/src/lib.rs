@@ -3,6 +3,7 @@
 mod base_url;
 mod credential;
 mod dialect;
+mod free_form;
 mod from_fn;
 mod lenient;
 mod listing;
@@ -22,6 +23,7 @@ mod transport;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use credential::{Authorization, Credential, CredentialError, ExposedInBody};
 pub use dialect::{Dialect, ErrorReading, PlainDialect};
+pub use free_form::FreeForm;
 pub use from_fn::FnTransport;
 pub use lenient::lenient;
 pub use listing::{Listing, Page, Place};

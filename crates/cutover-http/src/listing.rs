@@ -96,8 +96,9 @@ pub struct Listing<T>(BoxStream<'static, Result<T, RotateError>>);
 impl<T: Send + 'static> Listing<T> {
     /// The list that begins with the page `first` and is asked for by `fetch`.
     ///
-    /// Never endless: it ends with an error where the vendor's pages lead in a circle, whatever its length, or where
-    /// a hundred of them in a row are empty. `call` is what such an error names.
+    /// It ends with an error where the vendor's pages lead in a circle, whatever its length, or where a hundred of them
+    /// in a row are empty. `call` is what such an error names. A vendor that fills ever new pages is followed for as
+    /// long as it is asked.
     pub fn new<N, F, Fut>(call: Call, first: N, fetch: F) -> Self
     where
         N: Clone + PartialEq + Send + 'static,
