@@ -1,9 +1,8 @@
 //! Machine-to-machine clients.
 
 use cutover_core::{ClientId, ClientSecret, LastFour, Pending};
-use cutover_http::{ExposedInBody, Page, lenient};
+use cutover_http::{ExposedInBody, FreeForm, Page, lenient};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::{ResultsMetadata, last_four, none_pending, pending};
 
@@ -34,7 +33,7 @@ pub struct M2mClient {
     pub scopes: Vec<String>,
     /// What the project keeps with it.
     #[serde(default, deserialize_with = "lenient")]
-    pub trusted_metadata: Option<Map<String, Value>>,
+    pub trusted_metadata: Option<FreeForm>,
     /// The last four characters of the secret in use.
     #[serde(default, rename = "client_secret_last_four", deserialize_with = "last_four")]
     pub secret_last_four: Option<LastFour>,
@@ -98,7 +97,7 @@ pub struct CreateM2mClient {
     client_secret: Option<ClientSecret>,
     name: Option<String>,
     description: Option<String>,
-    trusted_metadata: Option<Map<String, Value>>,
+    trusted_metadata: Option<FreeForm>,
 }
 
 impl CreateM2mClient {
@@ -132,8 +131,8 @@ impl CreateM2mClient {
     }
 
     /// With data that the project keeps with it.
-    pub fn trusted_metadata(mut self, metadata: Map<String, Value>) -> Self {
-        self.trusted_metadata = Some(metadata);
+    pub fn trusted_metadata(mut self, metadata: impl Into<FreeForm>) -> Self {
+        self.trusted_metadata = Some(metadata.into());
         self
     }
 
@@ -170,7 +169,7 @@ pub(crate) struct CreateM2mBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     client_description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    trusted_metadata: Option<&'a Map<String, Value>>,
+    trusted_metadata: Option<&'a FreeForm>,
 }
 
 /// What is to change in a machine-to-machine client; what is not named stays.
@@ -192,7 +191,7 @@ pub struct UpdateM2mClient {
     #[serde(skip_serializing_if = "Option::is_none")]
     scopes: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    trusted_metadata: Option<Map<String, Value>>,
+    trusted_metadata: Option<FreeForm>,
 }
 
 impl UpdateM2mClient {
@@ -226,8 +225,8 @@ impl UpdateM2mClient {
     }
 
     /// Other data that the project keeps with it.
-    pub fn trusted_metadata(mut self, metadata: Map<String, Value>) -> Self {
-        self.trusted_metadata = Some(metadata);
+    pub fn trusted_metadata(mut self, metadata: impl Into<FreeForm>) -> Self {
+        self.trusted_metadata = Some(metadata.into());
         self
     }
 }
@@ -348,8 +347,7 @@ mod tests {
     fn requests_hold_what_was_said_and_nothing_else() {
         let plain = CreateM2mClient::new(["read:x"]);
         assert_eq!(serde_json::to_value(plain.body()).expect("JSON"), json!({"scopes": ["read:x"]}));
-        let mut metadata = Map::new();
-        metadata.insert("team".to_owned(), json!("data"));
+        let metadata = FreeForm::from_iter([("team", json!("data"))]);
         let full = CreateM2mClient::new(Vec::<String>::new())
             .client_id(ClientId::new("my-id").expect("valid"))
             .client_secret(ClientSecret::new("made-up-secret"))
