@@ -1,10 +1,9 @@
 //! Apps.
 
 use cutover_core::ClientId;
-use cutover_http::{Page, Place, lenient};
+use cutover_http::{FreeForm, Page, Place, lenient};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::{UpdateWebhook, WebhookConfig, moment};
 
@@ -40,9 +39,9 @@ pub struct App {
     /// Where users are sent back to.
     #[serde(default, alias = "redirect_uris", deserialize_with = "lenient")]
     pub redirect_uris: Vec<String>,
-    /// The identity providers that are switched on, by name.
+    /// The identity providers that are switched on, by name, with settings that are the provider's own.
     #[serde(default, deserialize_with = "lenient")]
-    pub providers: Map<String, Value>,
+    pub providers: FreeForm,
     /// Where its webhooks go. The signing secret is left out.
     #[serde(default, alias = "webhook_config")]
     pub webhook_config: Option<WebhookConfig>,
@@ -208,7 +207,7 @@ impl AppListAnswer {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn documented() -> Value {
         json!({

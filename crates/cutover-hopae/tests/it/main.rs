@@ -1,8 +1,11 @@
 //! The client and the rotator against a server that answers what each test says.
 
+#[path = "../../../cutover-http/tests/it/arbitrary.rs"]
+mod arbitrary;
 mod endpoints;
 mod failures;
 mod paging;
+mod properties;
 mod rotation;
 mod support;
 mod verify;
