@@ -1,11 +1,14 @@
 //! Requests as Zitadel's documents write them, and what becomes of the answers.
 
 mod apps;
+#[path = "../../../cutover-http/tests/it/arbitrary.rs"]
+mod arbitrary;
 mod caller;
 mod endpoints;
 mod errors;
 mod machine_users;
 mod paging;
+mod properties;
 mod rotator;
 mod support;
 mod tokens;
