@@ -62,6 +62,11 @@ pub(crate) enum Command {
     },
     /// Try credentials, vendors and destinations; rotates nothing
     Check(Chosen),
+    /// Say what rotating a target guarantees, and where it stands
+    Explain {
+        /// The target
+        target: TargetId,
+    },
     /// Show the configured targets and where each one stands
     List,
     /// Give targets new secrets
@@ -72,6 +77,10 @@ pub(crate) enum Command {
     Cancel(Cancel),
     /// Show what the journal knows: unfinished and latest rotations
     Status(Status),
+    /// Show what happened in the latest rotations, step by step
+    History(Status),
+    /// Give out the sealed secret of an unfinished rotation
+    Export(Export),
     /// Ask the vendors whether the secrets in the destinations work
     Verify(Chosen),
     /// Serve emulated vendors on this machine
@@ -104,6 +113,12 @@ pub(crate) struct Rotate {
     /// Cancel somebody else's pending rotation and go on
     #[arg(long)]
     pub(crate) take_over: bool,
+    /// Rotate the first N before any other; go on if all are rotated
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) canary: Option<usize>,
+    /// Begin no further target once N were not rotated
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) max_failures: Option<usize>,
     #[command(flatten)]
     pub(crate) pace: Pace,
 }
@@ -139,7 +154,21 @@ pub(crate) struct Pace {
     pub(crate) at_once: usize,
 }
 
-/// `status`.
+/// `export`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Export {
+    /// The target
+    pub(crate) target: TargetId,
+    /// Write the secret to a new file that only you can read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(required_unless_present = "to_stdout", conflicts_with = "to_stdout")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write it to stdout; say it twice where that is a terminal
+    #[arg(long, action = ArgAction::Count)]
+    pub(crate) to_stdout: u8,
+}
+
+/// `status` and `history`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Status {
     /// Targets by name, configured or not; all unless given

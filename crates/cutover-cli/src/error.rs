@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use cutover::engine::JournalError;
+use cutover::engine::{JournalError, OutOfOrder, RecoverError};
 use serde::Serialize;
 
 use crate::config::{ConfigError, Problem};
@@ -30,6 +30,12 @@ pub(crate) enum CliError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// No secret could be recovered.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The journal's record of a rotation makes no sense.
+    #[error("the journal is damaged")]
+    Damaged(#[from] OutOfOrder),
     /// The machine did not do its part.
     #[error("{what}")]
     System {
@@ -65,7 +71,8 @@ impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Config(_) | Self::Credential(_) | Self::Usage { .. } => Exit::Usage,
-            Self::Journal(_) | Self::System { .. } | Self::Demo(_) => Exit::Failed,
+            Self::Damaged(_) => Exit::Person,
+            Self::Journal(_) | Self::Recover(_) | Self::System { .. } | Self::Demo(_) => Exit::Failed,
         }
     }
 
@@ -73,6 +80,10 @@ impl CliError {
     pub(crate) fn hint(&self) -> Option<&str> {
         match self {
             Self::Usage { hint, .. } if !hint.is_empty() => Some(hint),
+            Self::Recover(RecoverError::NothingKept { .. } | RecoverError::NoSecret { .. }) => {
+                Some("`cutover resume` gets a secret, by the way that `cutover explain` tells")
+            }
+            Self::Damaged(_) => Some("restore the journal from its backup"),
             _ => None,
         }
     }

@@ -39,6 +39,9 @@ pub(crate) struct Report {
     /// Where the secrets are.
     secret: Option<String>,
     next: Option<String>,
+    /// Whether it was left alone because of others.
+    #[serde(skip)]
+    left_alone: bool,
 }
 
 /// Which job a report is about.
@@ -77,6 +80,7 @@ impl Report {
             message: None,
             secret: None,
             next: None,
+            left_alone: false,
         }
     }
 
@@ -88,6 +92,12 @@ impl Report {
         let (program, name) = (about.program, outcome.target.as_str());
         match &outcome.ending {
             Ending::Rotated => report.effect = Effect::Applied,
+            Ending::NothingChanged(Failure::NotBegun(why)) => {
+                (report.outcome, report.left_alone) = ("not_begun", true);
+                report.effect = Effect::NotApplied;
+                report.message = Some(sentence(&why.to_string()));
+                report.next = Some(format!("{program} rotate {name}"));
+            }
             Ending::NothingChanged(failure) => {
                 report.effect = Effect::NotApplied;
                 report.message = Some(sentence(&failure.chain()));
@@ -172,6 +182,11 @@ impl Report {
     /// Whether the new secret is in use everywhere and the old one is retired.
     pub(crate) fn is_rotated(&self) -> bool {
         self.outcome == "rotated"
+    }
+
+    /// Why it was never begun, where that is because of other targets.
+    pub(crate) fn left_alone(&self) -> Option<&str> {
+        self.message.as_deref().filter(|_| self.left_alone)
     }
 
     /// What is said beside the outcome, in a few words.

@@ -6,6 +6,9 @@ mod completions;
 mod demo;
 mod emulate;
 mod emulated;
+mod explain;
+mod export;
+mod history;
 mod init;
 mod list;
 mod resume;
@@ -97,11 +100,14 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Cli
         Command::Demo => demo::run(context).await,
         Command::Init { force } => init::run(context, force),
         Command::Check(chosen) => check::run(context, &chosen.targets).await,
+        Command::Explain { target } => explain::run(context, &target).await,
         Command::List => list::run(context).await,
         Command::Rotate(rotate) => rotate::run(context, &rotate).await,
         Command::Resume(resume) => resume::run(context, &resume).await,
         Command::Cancel(cancel) => cancel::run(context, &cancel).await,
         Command::Status(status) => status::run(context, &status).await,
+        Command::History(history) => history::run(context, &history).await,
+        Command::Export(export) => export::run(context, &export).await,
         Command::Verify(chosen) => verify::run(context, &chosen.targets).await,
         Command::Emulate(emulate) => emulate::run(context, &emulate).await,
         Command::Completions { shell } => Ok(completions::run(context, shell)),
@@ -114,11 +120,14 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Demo => "demo",
         Command::Init { .. } => "init",
         Command::Check(_) => "check",
+        Command::Explain { .. } => "explain",
         Command::List => "list",
         Command::Rotate(_) => "rotate",
         Command::Resume(_) => "resume",
         Command::Cancel(_) => "cancel",
         Command::Status(_) => "status",
+        Command::History(_) => "history",
+        Command::Export(_) => "export",
         Command::Verify(_) => "verify",
         Command::Emulate(_) => "emulate",
         Command::Completions { .. } => "completions",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cutover::SystemClock;
-use cutover::engine::{Ending, Engine, EngineError, Job, Journal, Options, Outcome};
+use cutover::engine::{Caution, Ending, Engine, EngineError, Fleet, Job, Journal, Options, Outcome};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
@@ -34,6 +34,8 @@ pub(super) enum Work {
     Rotate {
         /// Whether somebody else's pending rotation is cancelled.
         take_over: bool,
+        /// When no further target is begun.
+        caution: Caution,
     },
     /// An unfinished one, where there is one.
     Resume,
@@ -75,7 +77,8 @@ pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliErr
     let targets = context.chosen(&config, &args.targets)?;
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
     let journal = connect::journal(&config.journal, &context.printer).await?;
-    let work = Work::Rotate { take_over: args.take_over };
+    let caution = Caution { canaries: args.canary.unwrap_or_default(), failures_max: args.max_failures };
+    let work = Work::Rotate { take_over: args.take_over, caution };
     let told = over(context, &jobs, journal.clone(), work, args.pace.at_once).await;
     close(&journal).await;
     Ok(conclude(context, work, told))
@@ -91,31 +94,43 @@ pub(super) async fn over(
 ) -> Vec<(Report, Part)> {
     let printer = &context.printer;
     let progress = Arc::new(Progress::new(printer, jobs.len()));
-    let take_over = work == Work::Rotate { take_over: true };
+    let take_over = matches!(work, Work::Rotate { take_over: true, .. });
     let engine = Engine::new(journal, Arc::new(SystemClock))
         .with_options(Options { take_over, ..Options::default() })
         .with_observer(progress.clone());
     interrupt::watch(engine.stop_flag(), printer.clone(), format!("{} resume", context.program()));
     let width = column(jobs.iter().map(|job| job.target().id().as_str()));
-    let one = |(nth, job): (usize, &Job)| {
-        let (engine, progress) = (&engine, &progress);
-        let about = About { job: job.clone(), program: context.program() };
-        async move {
-            let result = match work {
-                Work::Rotate { .. } => Some(engine.rotate(&about.job).await),
-                Work::Resume => engine.resume(&about.job).await.transpose(),
-                Work::RollBack => engine.roll_back(&about.job).await.transpose(),
-            };
-            progress.through(about.job.target().id());
-            let result = result?;
-            let (report, part) = (Report::of(&about, &result), work.part(&result));
-            show(printer, &report, part, width);
-            Some((nth, report, part))
-        }
+    let tell = |nth: usize, result: &Result<Outcome, EngineError>| {
+        let about = About { job: jobs[nth].clone(), program: context.program() };
+        progress.through(about.job.target().id());
+        let (report, part) = (Report::of(&about, result), work.part(result));
+        show(printer, &report, part, width);
+        (nth, report, part)
     };
     // As they come, so that one that has to wait keeps no other from beginning.
-    let told = stream::iter(jobs.iter().enumerate()).map(one).buffer_unordered(at_once);
-    let mut told: Vec<_> = told.filter_map(|told| async { told }).collect().await;
+    let mut told = Vec::with_capacity(jobs.len());
+    if let Work::Rotate { caution, .. } = work {
+        let fleet = Fleet::new(engine, at_once).with_caution(caution);
+        fleet.rotate_and_tell(jobs, |nth, result| told.push(tell(nth, result))).await;
+    } else {
+        let one = |(nth, job)| {
+            let (engine, progress) = (&engine, &progress);
+            async move {
+                let result = match work {
+                    Work::RollBack => engine.roll_back(job).await.transpose(),
+                    Work::Rotate { .. } | Work::Resume => engine.resume(job).await.transpose(),
+                };
+                if result.is_none() {
+                    progress.through(job.target().id());
+                }
+                result.map(|result| (nth, result))
+            }
+        };
+        let mut done = stream::iter(jobs.iter().enumerate()).map(one).buffer_unordered(at_once);
+        while let Some(done) = done.next().await {
+            told.extend(done.map(|(nth, result)| tell(nth, &result)));
+        }
+    }
     told.sort_by_key(|(nth, ..)| *nth);
     told.into_iter().map(|(_, report, part)| (report, part)).collect()
 }
@@ -132,7 +147,8 @@ fn show(printer: &Printer, report: &Report, part: Part, width: usize) {
     let outcome = printer.paint(paint, report.words());
     let line = format!("{}  {}  {}", padded(report.target(), width), padded(&outcome, OUTCOME_WIDTH), report.remark());
     printer.line(line.trim_end());
-    if part != Part::Done {
+    // Why others were left alone is said once, at the end.
+    if part != Part::Done && report.left_alone().is_none() {
         report.explanation().for_each(|sentence| printer.prose(2, sentence));
         report.next().iter().for_each(|next| printer.next(next));
     }
@@ -146,16 +162,20 @@ pub(super) fn conclude(context: &Context, work: Work, told: Vec<(Report, Part)>)
         let targets = told.into_iter().map(|(report, _)| report).collect();
         printer.document(&Document { command: work.command(), exit_code: exit.code(), targets });
     } else if told.len() > 1 {
+        let mut left_alone = told.iter().filter_map(|(report, _)| report.left_alone());
+        let (left, why) = (left_alone.clone().count(), left_alone.next());
         let count = |wanted| told.iter().filter(|(_, part)| *part == wanted).count();
         let not = format!("not {}", work.done());
         let parts = [
             (count(Part::Done), work.done()),
-            (count(Part::Failed), not.as_str()),
+            (count(Part::Failed) - left, not.as_str()),
             (count(Part::Person), "need a person"),
+            (left, "not begun"),
         ];
         let parts = parts.into_iter().filter(|(count, _)| *count > 0);
         let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
         printer.step(parts.join(", "));
+        why.iter().for_each(|why| printer.warn(format_args!("the line was stopped. {why}")));
     }
     exit
 }

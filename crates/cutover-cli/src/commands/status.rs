@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Context, column};
 use crate::args::Status;
+use crate::config::Config;
 use crate::connect::{self, Vendors};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -71,16 +72,21 @@ pub(super) async fn run(context: &Context, args: &Status) -> Result<Exit, CliErr
     if context.printer.is_json() {
         context.printer.document(&Document { command: "status", exit_code: Exit::Done.code(), attempts: told });
     } else if told.is_empty() {
-        context.printer.line(match args.targets.as_slice() {
-            [] => format!("Nothing has been rotated yet: {} has no record.", config.journal.path.display()),
-            names => {
-                format!("There is no record of {}.", names.iter().map(TargetId::as_str).collect::<Vec<_>>().join(", "))
-            }
-        });
+        context.printer.line(no_record(&config, &args.targets));
     } else {
         show(context, &told);
     }
     Ok(Exit::Done)
+}
+
+/// What is said where the journal has nothing of the targets of those names, or nothing at all.
+pub(super) fn no_record(config: &Config, names: &[TargetId]) -> String {
+    match names {
+        [] => format!("Nothing has been rotated yet: {} has no record.", config.journal.path.display()),
+        names => {
+            format!("There is no record of {}.", names.iter().map(TargetId::as_str).collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// The unfinished attempts and the latest ones, each once, oldest first.
@@ -152,7 +158,7 @@ impl Told {
 }
 
 /// Why an attempt ended as it did, where the journal says so.
-fn reason(event: &Event) -> Option<String> {
+pub(super) fn reason(event: &Event) -> Option<String> {
     match event {
         Event::IssueRefused { reason } | Event::Superseded { reason } => Some(sentence(reason)),
         _ => None,

@@ -49,6 +49,7 @@ async fn every_command_gives_the_document_that_is_shown() {
         ("resume", vec!["resume"]),
         ("list", vec!["list"]),
         ("status", vec!["status"]),
+        ("history", vec!["history"]),
         ("verify", vec!["verify", "stytch-m2m", "zitadel-api"]),
     ] {
         let ran = vendors.run(&[arguments.as_slice(), &["--json"]].concat()).await;
@@ -68,6 +69,17 @@ async fn a_cancelled_rotation_gives_the_document_that_is_shown() {
     vendors.acted("stytch", "m2m.start").await;
     child.kill().await.expect("it runs");
     assert_as_shown("cancel", &vendors.run(&["cancel", "stytch-m2m", "--json"]).await.document());
+}
+
+#[tokio::test]
+async fn an_explained_and_an_exported_rotation_give_the_documents_that_are_shown() {
+    let vendors = Vendors::with(&["stytch.m2m.rotate#*=429:3600"]).await;
+    vendors.run(&["rotate", "stytch-m2m"]).await;
+    for target in ["stytch-m2m", "hopae-app", "zitadel-machine-user"] {
+        assert_as_shown("explain", &vendors.run(&["explain", target, "--json"]).await.document());
+    }
+    let exported = vendors.run(&["export", "stytch-m2m", "--output", "out", "--json"]).await;
+    assert_as_shown("export", &exported.document());
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ async fn no_secret_is_in_any_output_even_with_every_log_there_is() {
         "zitadel.user.secret#1=html:200",
     ])
     .await;
-    let everything: [&[&str]; 8] = [
+    let everything: [&[&str]; 10] = [
         &["check", "-vv"],
         &["rotate", "--all", "-vv"],
         &["resume", "-vv"],
@@ -25,6 +25,8 @@ async fn no_secret_is_in_any_output_even_with_every_log_there_is() {
         &["list", "-vv", "--json"],
         &["rotate", "--all", "-v", "--json"],
         &["status", "-vv", "--json"],
+        &["history", "-vv"],
+        &["explain", "hopae-app", "-vv", "--json"],
     ];
     for log in [None, Some("trace")] {
         for arguments in everything {
@@ -57,9 +59,22 @@ async fn no_secret_is_in_an_argument_or_in_the_environment_of_a_process() {
 
 #[tokio::test]
 async fn no_help_page_names_a_secret() {
-    for command in
-        ["demo", "init", "check", "list", "rotate", "resume", "cancel", "status", "verify", "emulate", "completions"]
-    {
+    for command in [
+        "demo",
+        "init",
+        "check",
+        "explain",
+        "list",
+        "rotate",
+        "resume",
+        "cancel",
+        "status",
+        "history",
+        "export",
+        "verify",
+        "emulate",
+        "completions",
+    ] {
         let ran = run(cutover(Path::new("/"), [command, "--help"])).await;
         assert_eq!(ran.code, Some(0));
         assert!(!canary::is_in(&ran.written()));
