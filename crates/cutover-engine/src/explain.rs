@@ -1,6 +1,6 @@
 //! What a rotation guarantees, as data: from the vendor's profile, and for an unfinished one from the journal.
 //!
-//! Nothing here is a second opinion. What follows a lost answer is what [`settle`] says to made-up cases, the steps are
+//! Nothing here is a second opinion. What follows a lost answer is what [`settle()`] says to made-up cases, the steps are
 //! folded by [`State`], and [`WayBack`] is what the engine itself asks before it goes back.
 
 use std::time::Duration;
@@ -408,7 +408,7 @@ fn steps(profile: &RotationProfile) -> Vec<Step> {
     way.into_iter().map(step).collect()
 }
 
-/// A made-up request for [`settle`].
+/// A made-up request for [`settle()`].
 struct Case<'a> {
     before: &'a Before,
     shown: Option<&'a Observation>,
