@@ -9,7 +9,7 @@ use cutover_emulator::Vendor;
 use serde_json::json;
 
 use crate::site::{Client, ClientKind};
-use crate::world::{World, write_secret};
+use crate::world::{DEADLINE, World, write_secret};
 
 /// Rotates what cannot be rotated, checks that nothing happened anywhere, and gives the vendor's refusal.
 async fn refused(world: &World, client: &Client, job: &Job) -> RotateError {
@@ -182,9 +182,12 @@ async fn a_vendor_that_cannot_be_reached_is_not_asked_and_nothing_has_changed() 
 async fn closed(world: &World, vendor: Vendor) {
     let url = url::Url::parse(world.site.base_url(vendor)).expect("a URL");
     let address = url.socket_addrs(|| None).expect("an address")[0];
-    while tokio::net::TcpStream::connect(address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    let refused = async {
+        while tokio::net::TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, refused).await.expect("the listener closes");
 }
 
 fn has_request_ids(kind: ClientKind) -> bool {

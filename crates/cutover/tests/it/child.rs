@@ -21,7 +21,7 @@ use tokio::process::Command;
 use crate::logs;
 use crate::outsider::plain_http;
 use crate::site::{Client, ClientKind, Link, Site};
-use crate::world::{World, told};
+use crate::world::{DEADLINE, World, told};
 
 /// Says what part a child process plays. Holds no secret.
 const PART: &str = "CUTOVER_IT_PART";
@@ -78,13 +78,13 @@ impl fmt::Display for Death {
 
 /// Lets a child process rotate the `nth` client of a kind, and be killed at `death`. Fails if it was not, or not there.
 pub(crate) async fn killed(world: &World, client: &Client, nth: usize, death: Death) {
-    let output = command(world, Some(client.kind), nth, Some(death)).output().await.expect("a child process");
+    let output = output(command(world, Some(client.kind), nth, Some(death))).await;
     assert_killed(&output, death, client.target.id().as_str());
 }
 
 /// The same with the `nth` clients of all kinds at once; the first to come to `death` takes the others along.
 pub(crate) async fn fleet_killed(world: &World, nth: usize, death: Death) {
-    let output = command(world, None, nth, Some(death)).output().await.expect("a child process");
+    let output = output(command(world, None, nth, Some(death))).await;
     assert_killed(&output, death, "a fleet");
 }
 
@@ -107,7 +107,12 @@ pub(crate) async fn squeezed(world: &World, client: &Client, nth: usize, blocks:
     for (name, value) in plain.get_envs() {
         command.env(name, value.expect("a value"));
     }
-    command.output().await.expect("a child process")
+    command.kill_on_drop(true);
+    output(command).await
+}
+
+async fn output(mut command: Command) -> Output {
+    tokio::time::timeout(DEADLINE, command.output()).await.expect("it ends").expect("a child process")
 }
 
 fn command(world: &World, kind: Option<ClientKind>, nth: usize, death: Option<Death>) -> Command {

@@ -1,6 +1,9 @@
 //! What this project is for, end to end: vendors on real sockets, journals and destinations in real files, processes
 //! that are really killed, and an outsider who says what came of it.
 
+// Processes are killed by signal.
+#![cfg(unix)]
+
 #[macro_use]
 mod every_kind;
 

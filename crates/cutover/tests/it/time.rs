@@ -10,7 +10,7 @@ use cutover_conformance::emulated::EmulatedClock;
 use cutover_emulator::{Emulator, Exchange, Vendor};
 
 use crate::site::{Client, ClientKind};
-use crate::world::{World, told};
+use crate::world::{DEADLINE, World, told};
 
 /// How long the lease of an engine lasts that was told nothing else.
 fn lease_ttl() -> Duration {
@@ -60,7 +60,8 @@ async fn stands_still(kind: ClientKind) {
     let first = Engine::new(Arc::new(other), clock);
     let theirs = job.clone();
     let asleep = tokio::spawn(async move { first.rotate(&theirs).await });
-    world.emulator.reached(kind.vendor(), kind.issue(), 1).await;
+    let asked = world.emulator.reached(kind.vendor(), kind.issue(), 1);
+    tokio::time::timeout(DEADLINE, asked).await.expect("the first worker asks");
 
     let busy = world.engine().resume(&job).await;
     assert!(matches!(busy, Err(EngineError::Journal(JournalError::Busy { .. }))), "{busy:?}");
@@ -69,7 +70,7 @@ async fn stands_still(kind: ClientKind) {
     assert!(matches!(outcome.ending, Ending::Rotated), "{}", told(&outcome));
 
     world.emulator.release();
-    let woken = asleep.await.expect("no panic");
+    let woken = tokio::time::timeout(DEADLINE, asleep).await.expect("it wakes").expect("no panic");
     assert!(woken.is_err(), "it went on: {woken:?}");
     world.assert_rotated(&client, kind.name()).await;
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use cutover::engine::{Ending, Engine, Job, Options, Outcome};
 use cutover::http::{Limits, ReqwestTransport, Transport};
@@ -20,6 +21,9 @@ use tempfile::TempDir;
 use crate::logs;
 use crate::outsider::Outsider;
 use crate::site::{Client, ClientKind, Link, Site, TARGETS};
+
+/// After which something that has to come is taken to be lost.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Emulated vendors on loopback, and one user of them with a folder for a journal and destinations.
 ///
@@ -134,7 +138,7 @@ impl World {
         let new = secret_in(&client.file).expect("a secret in the file");
         assert!(new != client.old, "{context}: the file still holds the old secret");
         // A projection shows what it is behind with.
-        self.emulator.advance(std::time::Duration::from_secs(60));
+        self.emulator.advance(Duration::from_secs(60));
         assert!(self.outsider.accepts(client.kind, &client.target, &new).await, "{context}: the new secret is refused");
         let old = self.outsider.accepts(client.kind, &client.target, &client.old).await;
         assert!(!old, "{context}: the old secret still works");
