@@ -47,6 +47,13 @@ impl AttemptRun<'_> {
         }
         let ours = if self.state.phase() == Phase::Issuing { None } else { self.secret().await? };
         self.doing("going back to the old secret");
+        if let (Phase::Promoted, Pending::No, Some(ours)) = (self.state.phase(), &shown.pending, &ours)
+            && self.none_but_ours_is_good(ours).await?
+        {
+            return Err(no_way_back(
+                "the vendor accepts the new secret and none from before, so the old one is retired",
+            ));
+        }
         if let Some(turn) = self.no_good_old_secret(ours.as_ref()).await? {
             return Ok(turn);
         }
@@ -131,6 +138,18 @@ impl AttemptRun<'_> {
         let reason = "the vendor accepts neither the secret that we were given nor the one before: somebody rotated \
                       this client, and the destinations do not have what they got";
         self.superseded(reason).await.map(Some)
+    }
+
+    /// Whether the vendor accepts `ours`, which readers have, and no secret from before: a completion took effect that
+    /// nobody recorded. An old secret that was retired just now is given the time to show that.
+    async fn none_but_ours_is_good(&mut self, ours: &ClientSecret) -> Result<bool, EngineError> {
+        let Ok((olds, true)) = self.ways_back(Some(ours)).await? else { return Ok(false) };
+        for old in &olds {
+            if self.look(old, Verdict::Refused).await? != Some(Verdict::Refused) {
+                return Ok(false);
+            }
+        }
+        Ok(self.look_at_new().await? == Some(Verdict::Accepted))
     }
 
     /// What the readers of each destination would get after a roll back, each value once, and whether any of them gets

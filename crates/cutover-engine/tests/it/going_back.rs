@@ -1,11 +1,13 @@
 //! Going back to the old secret on request.
 
-use cutover_core::Verdict;
+use std::time::Duration;
+
+use cutover_core::{Verdict, Witness};
 use cutover_engine::{End, Ending, EngineError, Label, Phase};
 
 use crate::check::check;
 use crate::stores::Fail;
-use crate::vendor::{FLAVOURS, Fault, Flavour, Foreign, Op};
+use crate::vendor::{FLAVOURS, FakeVendor, Fault, Flavour, Foreign, Op};
 use crate::world::World;
 
 /// A rotation that stands still at each phase in turn.
@@ -67,6 +69,28 @@ async fn a_rotation_that_was_completed_behind_our_back_is_not_rolled_back() {
     assert!(matches!(refused, Err(EngineError::Irreversible { .. })), "{refused:?}");
     for destination in &world.destinations {
         assert_ne!(destination.holds(Label::Current).await, Some(0), "readers were given a dead secret");
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_that_was_completed_unseen_is_not_rolled_back_where_the_vendor_shows_no_last_four() {
+    for propagation in [0, 40].map(Duration::from_secs) {
+        let shy = |vendor: FakeVendor| {
+            vendor.with_witnesses(&[Witness::Pending, Witness::Probe]).with_propagation(propagation)
+        };
+        let world = World::with(Flavour::Restart, shy);
+        world.vendor.script(Op::Complete, 1, Fault::Unreachable);
+        let outcome = world.rotate().await.expect("the journal works");
+        assert!(matches!(outcome.ending, Ending::Held { phase: Phase::Promoted, .. }), "{outcome:?}");
+        world.vendor.foreign(Foreign::Complete);
+        let refused = world.roll_back().await;
+        assert!(matches!(refused, Err(EngineError::Irreversible { .. })), "{propagation:?}: {refused:?}");
+        for destination in &world.destinations {
+            assert_ne!(destination.holds(Label::Current).await, Some(0), "readers were given a dead secret");
+        }
+        let end = world.bring_to_an_end().await;
+        assert_eq!(end, Some(End::Rotated), "{propagation:?}");
+        check(&world, end, 1, "completed unseen").await;
     }
 }
 
