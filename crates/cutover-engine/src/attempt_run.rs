@@ -187,12 +187,16 @@ impl<'a> AttemptRun<'a> {
         self.engine.observer.at(target, Some(self.state.phase()), what);
     }
 
-    /// Records an event, and moves.
+    /// Records an event, and moves. Durably where it could not be found out again.
     async fn record(&mut self, event: Event) -> Result<(), EngineError> {
         let next = self.next(&event)?;
         self.keep_lease().await?;
-        let at = self.engine.clock.now();
-        self.engine.journal.append(self.lease, self.job.target(), &self.attempt, &event, at).await?;
+        let (journal, at) = (&self.engine.journal, self.engine.clock.now());
+        if event.is_found_again() {
+            journal.note(self.lease, self.job.target(), &self.attempt, &event, at).await?;
+        } else {
+            journal.append(self.lease, self.job.target(), &self.attempt, &event, at).await?;
+        }
         self.state = next;
         Ok(())
     }

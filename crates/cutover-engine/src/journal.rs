@@ -12,7 +12,32 @@ use crate::{Event, OutOfOrder, State};
 
 /// The durable record of every rotation: events, sealed replies, leases.
 ///
-/// Every method that changes something returns only once the change would outlive a power cut.
+/// # What outlives what
+///
+/// [`append`](Self::append) and [`keep`](ReplyKeeper::keep) return only once their change, and every earlier one, would
+/// outlive a power cut. Every other change is seen at once by whoever asks the journal and outlives this process; a
+/// power cut may take it, but only together with everything that came after it. What is left is always a beginning of
+/// what happened. An implementation makes such changes durable with the next one that has to be, and after a moment
+/// when none follows.
+///
+/// So a lease may be lost, fence and all, where a power cut that takes it takes every worker that could hold it: in a
+/// file on their own machine. Where workers outlive the journal's power, leases have to be as durable as events.
+///
+/// Which event has to be durable before what, and which need not be:
+///
+/// | event | durable before | since otherwise |
+/// |---|---|---|
+/// | `IssueStarted` | the vendor is asked | a secret that nobody knows of would be pending, or have replaced the old one |
+/// | `ReplyKept` | the answer is read | the only copy would be in memory |
+/// | `Promoted` | the old secret is retired or forgotten | a run that does not know that readers have the new one might give them back the old one, which is dead by then, and wipe the new one |
+/// | `IssueRefused`, `RolledBack`, `Superseded`, `Held` | somebody is told | what they say is not seen by looking again |
+/// | `Staged`, `Verified` | nothing | destinations find a step done that is done again; the vendor is asked again before anything is promoted |
+/// | `Completed`, `OldChecked` | nothing | the witnesses are looked at before anything is completed, and say that it is |
+/// | `Finished` | nothing | the answer is wiped in the same commit: both are there or neither, and then the last looks are taken again |
+///
+/// [`Event::is_found_again`] says the same. Between asking and the end a rotation waits for the disk three times.
+///
+/// # Replies
 ///
 /// As a [`ReplyKeeper`] a journal seals each reply, and records [`Event::ReplyKept`] in the same commit as the reply. A
 /// reply is kept whatever has become of the lease: its bytes are worth more than the order of workers. So one may come
@@ -49,7 +74,7 @@ pub trait Journal: ReplyKeeper + fmt::Debug + 'static {
     /// When the journal cannot be written to.
     async fn release(&self, lease: &Lease) -> Result<(), JournalError>;
 
-    /// Records an event of an attempt.
+    /// Records an event of an attempt, durably.
     ///
     /// The first event of an attempt, [`Event::IssueStarted`], also records the target; each `IssueStarted` records the
     /// attempt's key, sealed. An event that [ends](Event::ends) the attempt wipes its sealed replies and keys in the
@@ -65,6 +90,25 @@ pub trait Journal: ReplyKeeper + fmt::Debug + 'static {
         event: &Event,
         at: Timestamp,
     ) -> Result<(), JournalError>;
+
+    /// Records an event of an attempt as [`append`](Self::append) does, to be durable with the next change that has to
+    /// be.
+    ///
+    /// Unless an implementation says otherwise, this is `append`: a stronger promise, so that a journal around another
+    /// which does not know this method is slow and not wrong.
+    ///
+    /// # Errors
+    /// Those of `append`.
+    async fn note(
+        &self,
+        lease: &Lease,
+        target: &Target,
+        attempt: &Attempt,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        self.append(lease, target, attempt, event, at).await
+    }
 
     /// The attempts that have not ended, of one target or of all, oldest first.
     ///

@@ -1,6 +1,6 @@
 //! A journal and a destination in memory: for tests, and for showing the engine without durability.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,8 @@ use cutover_core::{
 
 use crate::{Destination, DestinationError, Entry, Event, Journal, JournalError, Label, Lease, Recorded, Version};
 
-/// A journal in memory. It survives an engine that is dropped in the middle, and nothing worse.
+/// A journal in memory. It survives an engine that is dropped in the middle, and nothing worse but a
+/// [power cut](Self::power_cut) for a test.
 #[derive(Default)]
 pub struct MemoryJournal {
     keeper: MemoryKeeper,
@@ -26,6 +27,10 @@ pub struct MemoryJournal {
 struct Inner {
     attempts: BTreeMap<AttemptId, Recorded>,
     leases: BTreeMap<TargetId, Held>,
+    /// What attempts were before each event that is not durable yet, in order.
+    before: Vec<(AttemptId, Option<Recorded>)>,
+    /// Attempts whose replies are wiped, and were not if the power is cut now.
+    forgotten: BTreeSet<AttemptId>,
 }
 
 struct Held {
@@ -34,6 +39,28 @@ struct Held {
 }
 
 impl MemoryJournal {
+    /// Takes back every event that was [noted](Journal::note) since the last change that is durable, as a power cut may.
+    ///
+    /// Leases stay, which a journal may do; a test lets their time pass.
+    pub fn power_cut(&self) {
+        let mut inner = self.inner();
+        while let Some((attempt, before)) = inner.before.pop() {
+            match before {
+                Some(recorded) => inner.attempts.insert(attempt, recorded),
+                None => inner.attempts.remove(&attempt),
+            };
+        }
+        inner.forgotten.clear();
+    }
+
+    /// Makes durable what was noted.
+    fn settle(&self, inner: &mut Inner) {
+        inner.before.clear();
+        for attempt in std::mem::take(&mut inner.forgotten) {
+            self.keeper.forget(attempt);
+        }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,12 +73,37 @@ impl Inner {
             Some(_) | None => Err(JournalError::Fenced { target: lease.target().clone() }),
         }
     }
+
+    fn record(
+        &mut self,
+        lease: &Lease,
+        target: &Target,
+        attempt: &Attempt,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        self.check(lease)?;
+        let recorded = self.attempts.entry(attempt.id()).or_insert_with(|| Recorded {
+            target: target.clone(),
+            attempt: attempt.clone(),
+            entries: Vec::new(),
+        });
+        recorded.attempt = attempt.clone();
+        recorded.entries.push(Entry { at, event: event.clone() });
+        if event.ends() {
+            self.forgotten.insert(attempt.id());
+            let (issue, born) = (attempt.issue(), attempt.key_born());
+            recorded.attempt =
+                Attempt::recorded(attempt.id(), target.id().clone(), issue, IdempotencyKey::fresh(), born);
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
 impl ReplyKeeper for MemoryJournal {
     async fn keep(&self, slot: &ReplySlot, reply: &Reply) -> Result<(), KeepError> {
-        match self.keeper.recall(slot).await? {
+        match self.recall(slot).await? {
             Some(kept) if kept == *reply => return Ok(()),
             Some(_) => return Err(KeepError::new("another reply is kept in its place")),
             None => {}
@@ -62,7 +114,9 @@ impl ReplyKeeper for MemoryJournal {
             Some(_) => {}
         }
         self.keeper.keep(slot, reply).await?;
-        if let Some(recorded) = self.inner().attempts.get_mut(&slot.attempt())
+        let mut inner = self.inner();
+        self.settle(&mut inner);
+        if let Some(recorded) = inner.attempts.get_mut(&slot.attempt())
             && recorded.attempt.issue() == slot.issue()
         {
             let at = recorded.entries.last().map_or(Timestamp::UNIX_EPOCH, |entry| entry.at);
@@ -72,6 +126,9 @@ impl ReplyKeeper for MemoryJournal {
     }
 
     async fn recall(&self, slot: &ReplySlot) -> Result<Option<Reply>, KeepError> {
+        if self.inner().forgotten.contains(&slot.attempt()) {
+            return Ok(None);
+        }
         self.keeper.recall(slot).await
     }
 }
@@ -119,20 +176,23 @@ impl Journal for MemoryJournal {
         at: Timestamp,
     ) -> Result<(), JournalError> {
         let mut inner = self.inner();
-        inner.check(lease)?;
-        let recorded = inner.attempts.entry(attempt.id()).or_insert_with(|| Recorded {
-            target: target.clone(),
-            attempt: attempt.clone(),
-            entries: Vec::new(),
-        });
-        recorded.attempt = attempt.clone();
-        recorded.entries.push(Entry { at, event: event.clone() });
-        if event.ends() {
-            self.keeper.forget(attempt.id());
-            let (issue, born) = (attempt.issue(), attempt.key_born());
-            recorded.attempt =
-                Attempt::recorded(attempt.id(), target.id().clone(), issue, IdempotencyKey::fresh(), born);
-        }
+        inner.record(lease, target, attempt, event, at)?;
+        self.settle(&mut inner);
+        Ok(())
+    }
+
+    async fn note(
+        &self,
+        lease: &Lease,
+        target: &Target,
+        attempt: &Attempt,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let mut inner = self.inner();
+        let before = inner.attempts.get(&attempt.id()).cloned();
+        inner.record(lease, target, attempt, event, at)?;
+        inner.before.push((attempt.id(), before));
         Ok(())
     }
 
@@ -269,7 +329,7 @@ impl fmt::Debug for MemoryDestination {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Before;
+    use crate::{Before, Phase};
     use cutover_core::{ClientId, Kind, Vendor};
     use zeroize::Zeroizing;
 
@@ -294,6 +354,30 @@ mod tests {
 
     async fn leased(journal: &MemoryJournal) -> Lease {
         journal.lease(target().id(), Timestamp::UNIX_EPOCH, Duration::from_secs(60)).await.expect("free")
+    }
+
+    #[tokio::test]
+    async fn a_power_cut_takes_what_was_noted_since_the_last_durable_change_and_gives_back_what_that_wiped() {
+        let journal = MemoryJournal::default();
+        let (lease, attempt) = (leased(&journal).await, Attempt::new(target().id().clone(), Timestamp::UNIX_EPOCH));
+        begun(&journal, &lease, &attempt).await;
+        let slot = ReplySlot::of(&attempt);
+        journal.keep(&slot, &reply("the secret")).await.expect("kept");
+        let (target, at) = (target(), Timestamp::UNIX_EPOCH);
+        for event in [Event::Staged, Event::Verified] {
+            journal.note(&lease, &target, &attempt, &event, at).await.expect("the lease is ours");
+        }
+        journal.append(&lease, &target, &attempt, &Event::Promoted, at).await.expect("the lease is ours");
+        for event in [Event::Completed, Event::Finished] {
+            journal.note(&lease, &target, &attempt, &event, at).await.expect("the lease is ours");
+        }
+        assert!(journal.unfinished(None).await.expect("readable").is_empty(), "it is seen at once");
+        assert!(journal.recall(&slot).await.expect("readable").is_none(), "wiped");
+        journal.power_cut();
+        let recorded = journal.unfinished(None).await.expect("readable").remove(0);
+        assert_eq!(recorded.state().expect("in order").phase(), Phase::Promoted);
+        assert_eq!(recorded.attempt.key(), attempt.key());
+        assert_eq!(journal.recall(&slot).await.expect("readable"), Some(reply("the secret")));
     }
 
     #[tokio::test]

@@ -73,6 +73,21 @@ impl Event {
         }
     }
 
+    /// Whether a run that does not find this event comes to it again by looking at vendor and destinations, so that it
+    /// need not be durable before the next step. [`Journal`](crate::Journal) gives the reasons.
+    pub fn is_found_again(&self) -> bool {
+        match self {
+            Self::Staged | Self::Verified | Self::Completed | Self::OldChecked { .. } | Self::Finished => true,
+            Self::IssueStarted { .. }
+            | Self::IssueRefused { .. }
+            | Self::ReplyKept
+            | Self::Promoted
+            | Self::RolledBack
+            | Self::Superseded { .. }
+            | Self::Held(_) => false,
+        }
+    }
+
     /// The name it has in the journal, as in `reply_kept`.
     pub fn name(&self) -> &'static str {
         match self {

@@ -11,15 +11,15 @@ use crate::vendor::{FLAVOURS, Fault, Flavour, Op};
 use crate::world::World;
 
 /// Enough for the longest run; a loop that gets here never came to an end.
-const POINTS_MAX: usize = 400;
+pub(crate) const POINTS_MAX: usize = 400;
 
 /// How many secrets so many interruptions may cost.
-fn effects_max(flavour: Flavour, interruptions: u32) -> u32 {
+pub(crate) fn effects_max(flavour: Flavour, interruptions: u32) -> u32 {
     if flavour == Flavour::Replay { 1 } else { 1 + interruptions }
 }
 
 /// Ends what was begun, or shows that nothing was and that a rotation works then.
-async fn ends_well(world: &World, effects: u32, story: &str) {
+pub(crate) async fn ends_well(world: &World, effects: u32, story: &str) {
     let end = world.bring_to_an_end().await;
     check(world, end, effects, story).await;
     if matches!(end, None | Some(End::NothingChanged)) {
@@ -83,6 +83,7 @@ async fn the_points_at_which_a_process_dies_include_every_step_of_the_protocol()
     let steps = [
         "journal lease",
         "journal append",
+        "journal note",
         "journal keep",
         "journal recall",
         "journal renew",

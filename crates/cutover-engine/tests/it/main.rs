@@ -13,6 +13,7 @@ mod going_back;
 mod leaks;
 mod log;
 mod points;
+mod power_cuts;
 mod recovered;
 mod stores;
 mod straight;

@@ -194,6 +194,22 @@ impl Journal for FaultyJournal {
         self.gate.run("append", unavailable, append).await
     }
 
+    async fn note(
+        &self,
+        lease: &Lease,
+        target: &Target,
+        attempt: &Attempt,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let note = async {
+            self.inner.note(lease, target, attempt, event, at).await?;
+            self.log.push(Deed::Recorded { event: event.name(), issue: attempt.issue() });
+            Ok(())
+        };
+        self.gate.run("note", unavailable, note).await
+    }
+
     async fn unfinished(&self, target: Option<&TargetId>) -> Result<Vec<Recorded>, JournalError> {
         self.gate.run("unfinished", unavailable, self.inner.unfinished(target)).await
     }
