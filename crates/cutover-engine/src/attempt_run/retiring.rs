@@ -142,6 +142,9 @@ impl AttemptRun<'_> {
         {
             return Ok(turn);
         }
+        if let Some(turn) = self.taken_over_while_completing().await? {
+            return Ok(turn);
+        }
         if self.state.old().is_none() {
             self.doing("seeing that the vendor refuses the old secret");
             let old = match self.previous_verdict(secret.as_ref()).await? {
@@ -173,6 +176,18 @@ impl AttemptRun<'_> {
         }
         self.record(Event::Finished).await?;
         Ok(Turn::Over(Ending::Rotated))
+    }
+
+    /// Two-phase: *complete* names no secret. One that somebody else started between our last look and the call was
+    /// completed in place of ours, and then the vendor refuses ours now.
+    async fn taken_over_while_completing(&mut self) -> Result<Option<Turn>, EngineError> {
+        let probed = self.two_phase() && self.job.rotator().profile().has(Witness::Probe);
+        if !probed || self.state.old().is_some() || self.look_at_new().await? != Some(Verdict::Refused) {
+            return Ok(None);
+        }
+        let reason = "the vendor refuses our secret just after the rotation was completed: somebody else's took its \
+                      place in between. The destinations hold the secret that we were given; rotate again";
+        self.superseded(reason).await.map(Some)
     }
 
     /// A run that takes up a completed rotation sees that every destination still has the secret, before its last copy

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cutover_core::Refusal;
+use cutover_core::{Refusal, Verdict};
 use cutover_engine::{End, Ending, Failure, Label, Options, Phase};
 
 use crate::check::check;
@@ -280,4 +280,15 @@ async fn a_refusal_because_of_a_pending_rotation_after_a_lost_request_is_settled
     assert!(matches!(outcome.ending, Ending::Rotated), "{outcome:?}");
     let end = world.bring_to_an_end().await;
     check(&world, end, 1, "already pending").await;
+}
+
+/// *Complete* names no secret: in the instant before it arrives, somebody may have put theirs in the place of ours.
+#[tokio::test]
+async fn theirs_completed_in_the_place_of_ours_is_noticed_and_not_reported_as_rotated() {
+    let world = World::new(Flavour::Restart);
+    world.vendor.script(Op::Complete, 1, Fault::Before(Foreign::Cancel));
+    world.vendor.script(Op::Complete, 1, Fault::Before(Foreign::Start));
+    let outcome = world.rotate().await.expect("the journal works");
+    assert!(matches!(outcome.ending, Ending::Superseded(_)), "{outcome:?}");
+    assert_eq!(outcome.new, Some(Verdict::Refused), "{outcome:?}");
 }
