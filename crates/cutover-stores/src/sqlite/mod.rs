@@ -71,8 +71,9 @@ impl Default for SqliteOptions {
 
 /// A journal in an SQLite file, with its replies and idempotency keys sealed.
 ///
-/// Every change is in the write-ahead log, and that on the disk, before its call returns; changes that wait at the same
-/// time get there together. Beside the file stand SQLite's own (`-wal`, `-shm`), a folder `-workers` that shows which
+/// Every change is in the write-ahead log before its call returns, and events and replies are on the disk; changes that
+/// wait at the same time get there together. What was [noted](Journal::note), and leases, which no worker on this machine
+/// outlives, get there with the next of them, or by themselves when nothing follows. Beside the file stand SQLite's own (`-wal`, `-shm`), a folder `-workers` that shows which
 /// workers live, and a file `-reserve` that sets disk space aside. Several journals, in one process or in several on one
 /// machine, can have the same file open.
 ///
@@ -165,6 +166,7 @@ impl SqliteJournal {
         if self.writer.is_closed() {
             return Ok(());
         }
+        // Durable, and so is everything before: without the worker's file nobody could prove any more that it is gone.
         self.write(leases::ReleaseAllOf { holder: self.worker.id().to_owned() }).await?;
         let worker = Arc::clone(&self.worker);
         tokio::task::spawn_blocking(move || worker.sign_off()).await??;
@@ -175,6 +177,11 @@ impl SqliteJournal {
     /// Does something so that it outlives a power cut.
     async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, Failure> {
         self.writer.run(Durability::Now, operation).await
+    }
+
+    /// Does something so that it outlives a power cut once something that follows does.
+    async fn pass<O: Operation>(&self, operation: O) -> Result<O::Output, Failure> {
+        self.writer.run(Durability::WithNext, operation).await
     }
 
     /// Reads something at one point in time.
@@ -188,14 +195,14 @@ impl SqliteJournal {
 
     async fn take(&self, target: &TargetId, now: Timestamp, ttl: Duration) -> Result<Lease, Failure> {
         let take = || leases::Take { target: target.clone(), holder: self.worker.id().to_owned(), now, ttl };
-        let mut taken = self.write(take()).await?;
+        let mut taken = self.pass(take()).await?;
         if let Taken::By(holder, _) = &taken
             && holder != self.worker.id()
         {
             let (folder, holder) = (self.worker.folder().to_owned(), holder.clone());
             if let Some(dead) = tokio::task::spawn_blocking(move || Dead::prove(&folder, &holder)).await? {
                 self.bury(dead).await?;
-                taken = self.write(take()).await?;
+                taken = self.pass(take()).await?;
             }
         }
         match taken {
@@ -228,7 +235,7 @@ impl SqliteJournal {
         }
         let reserve = Arc::clone(&self.reserve);
         tokio::task::spawn_blocking(move || reserve.fill()).await??;
-        self.write(records::Probe).await
+        self.pass(records::Probe).await
     }
 
     async fn keep_once_or_twice(&self, slot: &ReplySlot, reply: &Reply) -> Result<(), Failure> {
@@ -279,11 +286,11 @@ impl Journal for SqliteJournal {
 
     async fn renew(&self, lease: &Lease, now: Timestamp, ttl: Duration) -> Result<(), JournalError> {
         let renew = leases::Renew { lease: lease.clone(), holder: self.worker.id().to_owned(), now, ttl };
-        self.write(renew).await.map_err(|failure| failure.for_journal(&self.path))
+        self.pass(renew).await.map_err(|failure| failure.for_journal(&self.path))
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), JournalError> {
-        self.write(leases::Release { lease: lease.clone() }).await.map_err(|failure| failure.for_journal(&self.path))
+        self.pass(leases::Release { lease: lease.clone() }).await.map_err(|failure| failure.for_journal(&self.path))
     }
 
     async fn append(
@@ -296,6 +303,18 @@ impl Journal for SqliteJournal {
     ) -> Result<(), JournalError> {
         let append = async { self.write(records::Append::new(&self.keys, lease, target, attempt, event, at)?).await };
         append.await.map_err(|failure: Failure| failure.for_journal(&self.path))
+    }
+
+    async fn note(
+        &self,
+        lease: &Lease,
+        target: &Target,
+        attempt: &Attempt,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let note = async { self.pass(records::Append::new(&self.keys, lease, target, attempt, event, at)?).await };
+        note.await.map_err(|failure: Failure| failure.for_journal(&self.path))
     }
 
     async fn unfinished(&self, target: Option<&TargetId>) -> Result<Vec<Recorded>, JournalError> {

@@ -54,6 +54,7 @@ pub(crate) async fn journal_contract<F: Future<Output = Arc<dyn Journal>>>(fresh
     a_worker_that_was_overtaken_records_nothing_more_but_keeps_its_reply(&*fresh().await).await;
     history_is_of_the_latest_attempts_oldest_first(&*fresh().await).await;
     a_late_reply_is_kept_without_an_event_and_none_after_the_end(&*fresh().await).await;
+    a_note_is_seen_at_once_where_it_belongs(&*fresh().await).await;
     fresh().await.preflight().await.expect("there is room");
 }
 
@@ -186,6 +187,27 @@ async fn a_late_reply_is_kept_without_an_event_and_none_after_the_end(journal: &
     assert!(recorded.has_ended());
     assert_ne!(recorded.attempt.key(), second.key(), "wiped; this one was never sent");
     assert_eq!((recorded.attempt.issue(), recorded.attempt.key_born()), (2, at(1)));
+}
+
+async fn a_note_is_seen_at_once_where_it_belongs(journal: &dyn Journal) {
+    let target = target("t1");
+    let (lease, attempt) = begin(journal, &target, at(0)).await;
+    journal.keep(&ReplySlot::of(&attempt), &reply(BODY)).await.expect("kept");
+    journal.note(&lease, &target, &attempt, &Event::Staged, at(1)).await.expect("recorded");
+    let recorded = journal.unfinished(None).await.expect("readable").remove(0);
+    assert_eq!(recorded.state().expect("in order").phase(), Phase::Staged);
+    journal.note(&lease, &target, &attempt, &Event::Verified, at(2)).await.expect("recorded");
+    journal.append(&lease, &target, &attempt, &Event::Promoted, at(3)).await.expect("recorded");
+    let recorded = journal.unfinished(None).await.expect("readable").remove(0);
+    assert_eq!(recorded.state().expect("in order").phase(), Phase::Promoted);
+    let taken = journal.lease(target.id(), at(61), TTL).await.expect("over");
+    let refused = journal.note(&lease, &target, &attempt, &Event::Completed, at(62)).await;
+    assert!(matches!(refused, Err(JournalError::Fenced { .. })), "{refused:?}");
+    for event in [Event::Completed, Event::Finished] {
+        journal.note(&taken, &target, &attempt, &event, at(63)).await.expect("recorded");
+    }
+    assert!(journal.unfinished(None).await.expect("readable").is_empty());
+    assert!(journal.recall(&ReplySlot::of(&attempt)).await.expect("readable").is_none(), "wiped");
 }
 
 async fn history_is_of_the_latest_attempts_oldest_first(journal: &dyn Journal) {

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use cutover_core::{Attempt, ReplyKeeper as _, ReplySlot};
 use cutover_engine::{Event, Journal, JournalError, Phase};
@@ -138,6 +139,68 @@ async fn who_shares_a_commit_hears_of_it_only_once_it_survives_a_power_cut() {
         }
     }
     assert_eq!(journal.commits().operations - before.operations, 48);
+}
+
+#[tokio::test]
+async fn what_was_noted_is_lost_from_the_end_on_until_an_event_has_to_be_durable() {
+    let (_folder, path) = folder();
+    // Nothing is synced by itself meanwhile.
+    let patient = SqliteOptions { sync_after: Duration::from_secs(3600), ..SqliteOptions::default() };
+    let journal = SqliteJournal::open(&path, keys(), patient).await.expect("a journal");
+    let target = target("t1");
+    let (lease, attempt) = begin(&journal, &target, at(0)).await;
+    journal.keep(&ReplySlot::of(&attempt), &reply(BODY)).await.expect("kept");
+    let log = path.with_extension("db-wal");
+    let length = || fs::metadata(&log).expect("a log").len();
+    let (kept, before) = (length(), journal.commits());
+    for event in [Event::Staged, Event::Verified] {
+        journal.note(&lease, &target, &attempt, &event, at(1)).await.expect("recorded");
+    }
+    let verified = length();
+    let noted = journal.commits();
+    assert_eq!((noted.commits - before.commits, noted.synced), (2, before.synced));
+    journal.append(&lease, &target, &attempt, &Event::Promoted, at(2)).await.expect("recorded");
+    assert_eq!(journal.commits().synced - noted.synced, 1);
+    for (left, phases) in [
+        (kept, [Phase::Kept].as_slice()),
+        (kept + (verified - kept) / 2, &[Phase::Kept, Phase::Staged]),
+        (verified, &[Phase::Verified]),
+        (length(), &[Phase::Promoted]),
+    ] {
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        let cut = copy(&path, &elsewhere);
+        fs::File::options().write(true).open(cut.with_extension("db-wal")).expect("a log").set_len(left).expect("cut");
+        let found = open(&cut).await;
+        let recorded = found.unfinished(None).await.expect("readable").remove(0);
+        let phase = recorded.state().expect("in order").phase();
+        assert!(phases.contains(&phase), "{left} bytes left: {phase:?}");
+        assert_eq!(found.recall(&ReplySlot::of(&attempt)).await.expect("readable"), Some(reply(BODY)));
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_syncs_the_disk_three_times() {
+    let (_folder, path) = folder();
+    let patient = SqliteOptions { sync_after: Duration::from_secs(3600), ..SqliteOptions::default() };
+    let journal = SqliteJournal::open(&path, keys(), patient).await.expect("a journal");
+    let target = target("t1");
+    let before = journal.commits();
+    let lease = journal.lease(target.id(), at(0), TTL).await.expect("free");
+    journal.preflight().await.expect("room");
+    let attempt = Attempt::new(target.id().clone(), at(0));
+    journal.append(&lease, &target, &attempt, &started(&attempt, false), at(0)).await.expect("recorded");
+    journal.keep(&ReplySlot::of(&attempt), &reply(BODY)).await.expect("kept");
+    let verdict = cutover_core::Verdict::Refused;
+    for event in [Event::Staged, Event::Verified, Event::Promoted, Event::Completed, Event::OldChecked { verdict }] {
+        if event.is_found_again() {
+            journal.note(&lease, &target, &attempt, &event, at(1)).await.expect("recorded");
+        } else {
+            journal.append(&lease, &target, &attempt, &event, at(1)).await.expect("recorded");
+        }
+    }
+    journal.note(&lease, &target, &attempt, &Event::Finished, at(1)).await.expect("recorded");
+    journal.release(&lease).await.expect("given back");
+    assert_eq!(journal.commits().synced - before.synced, 3);
 }
 
 #[tokio::test]
@@ -361,8 +424,9 @@ async fn a_closed_journal_gives_its_leases_back_and_leaves_no_worker() {
 async fn worker_to_be_killed() {
     let Some(path) = std::env::var_os(WORKER) else { return };
     let journal = open(Path::new(&path)).await;
-    let (_lease, attempt) = begin(&journal, &target("t1"), at(0)).await;
+    let (lease, attempt) = begin(&journal, &target("t1"), at(0)).await;
     journal.keep(&ReplySlot::of(&attempt), &reply(BODY)).await.expect("kept");
+    journal.note(&lease, &target("t1"), &attempt, &Event::Staged, at(0)).await.expect("recorded");
     let mut out = std::io::stdout().lock();
     writeln!(out, "\nattempt {}", attempt.id()).and_then(|()| out.flush()).expect("somebody listens");
     // The killer holds the other end and never writes.
@@ -384,7 +448,7 @@ fn start_worker(path: &Path) -> (Child, String) {
 }
 
 #[tokio::test]
-async fn a_killed_worker_leaves_its_reply_and_its_lease_is_free_at_once() {
+async fn a_killed_worker_leaves_its_reply_and_what_it_noted_and_its_lease_is_free_at_once() {
     for opened_before in [true, false] {
         let (folder, path) = folder();
         let early = if opened_before { Some(open(&path).await) } else { None };
@@ -404,7 +468,7 @@ async fn a_killed_worker_leaves_its_reply_and_its_lease_is_free_at_once() {
         assert_eq!(lease.fence(), 2);
         let recorded = journal.unfinished(Some(target.id())).await.expect("readable").remove(0);
         assert_eq!(recorded.attempt.id().to_string(), attempt);
-        assert_eq!(recorded.state().expect("in order").phase(), Phase::Kept);
+        assert_eq!(recorded.state().expect("in order").phase(), Phase::Staged, "noted is enough to outlive a process");
         let kept = journal.recall(&ReplySlot::of(&recorded.attempt)).await.expect("readable");
         assert_eq!(kept, Some(reply(BODY)));
         let workers = fs::read_dir(folder.path().join("journal.db-workers")).expect("there").count();
