@@ -16,6 +16,7 @@ pub mod secret;
 mod seeds;
 #[cfg(feature = "server")]
 pub mod server;
+mod stock;
 pub mod stytch;
 mod switches;
 mod vendor;

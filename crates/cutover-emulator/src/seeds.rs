@@ -50,13 +50,19 @@ impl fmt::Debug for SeededSecret {
 }
 
 /// Every vendor, seeded.
-pub(crate) fn models(seed: u64, targets: usize) -> (BTreeMap<Vendor, Box<dyn Model>>, Seeds) {
-    let (stytch, stytch_seed) = Stytch::seeded(seed, targets);
+pub(crate) fn models(seed: u64, targets: usize) -> BTreeMap<Vendor, Box<dyn Model>> {
     let mut models: BTreeMap<Vendor, Box<dyn Model>> = BTreeMap::new();
-    models.insert(Vendor::Stytch, Box::new(stytch));
-    let (hopae, hopae_seed) = Hopae::seeded(seed, targets);
-    models.insert(Vendor::Hopae, Box::new(hopae));
-    let (zitadel, zitadel_seed) = Zitadel::seeded(seed, targets);
-    models.insert(Vendor::Zitadel, Box::new(zitadel));
-    (models, Seeds { stytch: stytch_seed, hopae: hopae_seed, zitadel: zitadel_seed })
+    models.insert(Vendor::Stytch, Box::new(Stytch::new(seed, targets)));
+    models.insert(Vendor::Hopae, Box::new(Hopae::new(seed, targets)));
+    models.insert(Vendor::Zitadel, Box::new(Zitadel::new(seed, targets)));
+    models
+}
+
+/// What a caller has to know of them.
+pub(crate) fn seeds(seed: u64, targets: usize) -> Seeds {
+    Seeds {
+        stytch: Stytch::seeded(seed, targets).1,
+        hopae: Hopae::seeded(seed, targets).1,
+        zitadel: Zitadel::seeded(seed, targets).1,
+    }
 }

@@ -15,7 +15,7 @@ use crate::exchange::{Exchange, Ticket};
 use crate::faults::{Fault, FaultKind, NotAFault, pattern_matches};
 use crate::log::{Log, LogEntry, Noted};
 use crate::model::{Model, Request, UnknownBehaviour};
-use crate::seeds::{Seeds, models};
+use crate::seeds::{Seeds, models, seeds};
 use crate::vendor::{UnknownVendor, Vendor};
 
 /// The name under which requests count that no route of the vendor fits.
@@ -264,7 +264,7 @@ impl Emulator {
     ///
     /// Made again from the seed: the emulator itself keeps none of them.
     pub fn seeds(&self) -> Seeds {
-        models(self.shared.recipe.seed, self.shared.recipe.targets).1
+        seeds(self.shared.recipe.seed, self.shared.recipe.targets)
     }
 
     fn lock(&self) -> MutexGuard<'_, World> {
@@ -355,7 +355,7 @@ impl World {
     fn new(recipe: &Recipe, releases: u64) -> Self {
         Self {
             clock: recipe.clock,
-            models: models(recipe.seed, recipe.targets).0,
+            models: models(recipe.seed, recipe.targets),
             faults: Vec::new(),
             handled: BTreeMap::new(),
             late: Vec::new(),

@@ -1,5 +1,7 @@
 //! What each workspace route does.
 
+use std::borrow::Cow;
+
 use http::header::LOCATION;
 use serde_json::{Map, Value, json};
 
@@ -65,7 +67,7 @@ impl Hopae {
         }
         let (page, total) = self.workspaces.page(call.workspace, offset, limit);
         let data: Vec<Value> =
-            page.into_iter().map(|app| wire::app(app, &self.workspaces, &self.settings, None)).collect();
+            page.into_iter().map(|app| wire::app(&app, &self.workspaces, &self.settings, None)).collect();
         let mut body = json!({"data": data, "total": total, "limit": limit, "offset": offset});
         if self.settings.field_case == FieldCase::Snake {
             body["object"] = json!("list");
@@ -78,7 +80,7 @@ impl Hopae {
     }
 
     pub(super) fn update(&mut self, call: &Call<'_>, client_id: &str) -> Outcome {
-        let mut app = self.app(call.workspace, client_id)?.clone();
+        let mut app = self.app(call.workspace, client_id)?.into_owned();
         let body = wire::object(call.request)?;
         for fixed in ["clientId", "clientSecret", "client_id", "client_secret"] {
             if body.contains_key(fixed) && self.settings.patch_secret == PatchSecret::Reject {
@@ -134,19 +136,19 @@ impl Hopae {
     }
 
     pub(super) fn set_redirect_uris(&mut self, call: &Call<'_>, client_id: &str) -> Outcome {
-        let mut app = self.app(call.workspace, client_id)?.clone();
+        let mut app = self.app(call.workspace, client_id)?.into_owned();
         let body = wire::object(call.request)?;
         app.redirect_uris = wire::texts(&body, "redirectUris")?.ok_or_else(|| Refusal::missing("redirectUris"))?;
         self.store(call, app)
     }
 
     pub(super) fn webhook(&mut self, call: &Call<'_>, client_id: &str) -> Outcome {
-        let config = wire::webhook(self.app(call.workspace, client_id)?, &self.workspaces, &self.settings);
+        let config = wire::webhook(&*self.app(call.workspace, client_id)?, &self.workspaces, &self.settings);
         Ok(self.answer(200, &config))
     }
 
     pub(super) fn set_webhook(&mut self, call: &Call<'_>, client_id: &str) -> Outcome {
-        let mut app = self.app(call.workspace, client_id)?.clone();
+        let mut app = self.app(call.workspace, client_id)?.into_owned();
         let body = wire::object(call.request)?;
         app.webhook = self.merged_webhook(&app, &body)?;
         self.store(call, app)
@@ -222,7 +224,7 @@ impl Hopae {
         wire::merge_webhook(&app.webhook, config)
     }
 
-    fn app(&self, workspace: WorkspaceId, client_id: &str) -> Result<&App, Refusal> {
+    fn app(&self, workspace: WorkspaceId, client_id: &str) -> Result<Cow<'_, App>, Refusal> {
         self.workspaces.app(workspace, client_id).ok_or_else(Refusal::not_found)
     }
 
@@ -236,7 +238,7 @@ impl Hopae {
     }
 
     fn shown(&mut self, workspace: WorkspaceId, client_id: &str) -> Outcome {
-        let object = wire::app(self.app(workspace, client_id)?, &self.workspaces, &self.settings, None);
+        let object = wire::app(&*self.app(workspace, client_id)?, &self.workspaces, &self.settings, None);
         Ok(self.answer(200, &object))
     }
 }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
-use crate::seeds::{SEEDED_AT, SeededSecret};
+use crate::seeds::SeededSecret;
 use crate::{answer, secret};
 
 pub use seed::{HopaeSeed, HopaeTarget, OtherWorkspace};
@@ -28,7 +28,7 @@ use idempotency::Replays;
 use refusal::Refusal;
 use route::Route;
 use settings::{ReplayHeader, RetryAfter, Settings, StoreErrors};
-use state::{WorkspaceId, Workspaces};
+use state::{AppNames, WorkspaceId, Workspaces};
 
 /// The App API's one route, as its errors name it.
 const PROVIDERS: &str = "/providers";
@@ -55,26 +55,33 @@ struct Call<'a> {
 impl Hopae {
     /// A vendor with one workspace of `targets` apps (0 for the default set of one) and a second, foreign workspace.
     pub fn seeded(seed: u64, targets: usize) -> (Self, HopaeSeed) {
-        let mut rng = fastrand::Rng::with_seed(seed);
-        let mut workspaces = Workspaces::new(rng.u64(..));
-        let settings = Settings::default();
-        let (ours, api_key) = workspaces.open(&mut rng);
-        let (theirs, their_key) = workspaces.open(&mut rng);
-        let targets = (0..targets.max(1))
-            .map(|at| {
-                let name = format!("App {at}");
-                let (app, client_secret) = workspaces.create(SEEDED_AT, ours, &name, settings.secret_format, &mut rng);
-                HopaeTarget { kind: "app", client_id: app.client_id, client_secret: SeededSecret::new(client_secret) }
-            })
-            .collect();
-        let (app, client_secret) = workspaces.create(SEEDED_AT, theirs, "Foreign", settings.secret_format, &mut rng);
+        let (hopae, [(ours, api_key), (theirs, their_key)]) = Self::with_keys(seed, targets);
+        let targets = hopae.workspaces.seeded(ours).map(|(client_id, client_secret)| HopaeTarget {
+            kind: "app",
+            client_id,
+            client_secret: SeededSecret::new(client_secret),
+        });
+        let targets = targets.collect();
+        let (client_id, client_secret) = hopae.workspaces.seeded(theirs).next().unwrap_or_default();
         let other_workspace = OtherWorkspace {
             api_key: SeededSecret::new(their_key),
-            client_id: app.client_id,
+            client_id,
             client_secret: SeededSecret::new(client_secret),
         };
-        let hopae = Self { settings, workspaces, replays: Replays::default(), rng };
         (hopae, HopaeSeed { api_key: SeededSecret::new(api_key), targets, other_workspace })
+    }
+
+    /// The same without what a caller has to know of it.
+    pub(crate) fn new(seed: u64, targets: usize) -> Self {
+        Self::with_keys(seed, targets).0
+    }
+
+    fn with_keys(seed: u64, targets: usize) -> (Self, [(WorkspaceId, String); 2]) {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut workspaces = Workspaces::new(rng.u64(..));
+        let ours = workspaces.open(targets.max(1), AppNames::Numbered, &mut rng);
+        let theirs = workspaces.open(1, AppNames::Foreign, &mut rng);
+        (Self { settings: Settings::default(), workspaces, replays: Replays::default(), rng }, [ours, theirs])
     }
 
     fn workspace_route(&mut self, now: Timestamp, route: &Route, request: &Request) -> Response {

@@ -1,6 +1,6 @@
 //! Workspaces, apps and their secrets.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -8,6 +8,17 @@ use sha2::{Digest as _, Sha256};
 
 use super::settings::SecretFormat;
 use crate::secret::{self, Hash};
+use crate::seeds::SEEDED_AT;
+use crate::stock::{Scatter, Seeded, Stock, rng_of};
+
+/// How long a client id is.
+const CLIENT_ID_LEN: usize = 8;
+
+/// What it is made of.
+const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// How many client ids there can be.
+const CLIENT_IDS: u64 = (LETTERS.len() as u64).pow(CLIENT_ID_LEN as u32);
 
 /// A workspace: Hopae's tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,15 +29,34 @@ pub(super) struct Workspaces {
     /// Secrets are drawn from this and their generation, so that the model can show one that a switch makes it leak
     /// while its state holds hashes only.
     root: u64,
+    /// Client ids are scattered, so that no two apps of any workspace have the same.
+    ids: Scatter,
     workspaces: Vec<Workspace>,
-    apps: HashMap<String, App>,
 }
 
-#[derive(Debug)]
 struct Workspace {
     organization: String,
     api_key: Hash,
-    apps: Vec<String>,
+    apps: Stock<Apps>,
+}
+
+/// The apps that a workspace has at first.
+#[derive(Clone, Debug)]
+pub(super) struct Apps {
+    root: u64,
+    ids: Scatter,
+    workspace: WorkspaceId,
+    /// How many apps the workspaces before this one have at first.
+    before: usize,
+    names: AppNames,
+    count: usize,
+}
+
+/// What the apps of a workspace are called.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AppNames {
+    Numbered,
+    Foreign,
 }
 
 /// One app: a client id with exactly one secret.
@@ -67,16 +97,29 @@ struct Minted {
 impl Workspaces {
     /// No workspace yet; every secret will come from `root`.
     pub(super) fn new(root: u64) -> Self {
-        Self { root, workspaces: Vec::new(), apps: HashMap::new() }
+        let ids = Scatter::new(CLIENT_IDS, &mut rng_of(root, 0, 0));
+        Self { root, ids, workspaces: Vec::new() }
     }
 
-    /// Makes a workspace and gives its id and API key.
-    pub(super) fn open(&mut self, rng: &mut fastrand::Rng) -> (WorkspaceId, String) {
+    /// Makes a workspace of `count` apps and gives its id and API key.
+    pub(super) fn open(&mut self, count: usize, names: AppNames, rng: &mut fastrand::Rng) -> (WorkspaceId, String) {
         let api_key = format!("sk_workspace_test_{}", secret::alphanumeric(rng, 40));
         let organization = format!("org_{}", alphanumeric(rng, 24));
-        let workspace = Workspace { organization, api_key: Hash::of(&api_key), apps: Vec::new() };
-        self.workspaces.push(workspace);
-        (WorkspaceId(self.workspaces.len() - 1), api_key)
+        let workspace = WorkspaceId(self.workspaces.len());
+        let before = self.workspaces.iter().map(|workspace| workspace.apps.len()).sum();
+        let apps = Stock::new(Apps { root: self.root, ids: self.ids, workspace, before, names, count });
+        self.workspaces.push(Workspace { organization, api_key: Hash::of(&api_key), apps });
+        (workspace, api_key)
+    }
+
+    /// Client id and secret of the apps that a workspace has at first.
+    pub(super) fn seeded(&self, workspace: WorkspaceId) -> impl Iterator<Item = (String, String)> {
+        let apps = self.workspaces[workspace.0].apps.seeded();
+        (0..apps.count).map(|number| {
+            let id = apps.id(number);
+            let secret = mint(apps.root, &id, Line::Client, 1, SecretFormat::default()).1;
+            (id, secret)
+        })
     }
 
     /// The workspace that `api_key` opens.
@@ -99,53 +142,35 @@ impl Workspaces {
         rng: &mut fastrand::Rng,
     ) -> (App, String) {
         let mut client_id = alphanumeric(rng, 8);
-        while self.apps.contains_key(&client_id) {
+        while self.workspaces.iter().any(|workspace| workspace.apps.contains(&client_id)) {
             client_id = alphanumeric(rng, 8);
         }
-        let (secret, plain) = self.mint(&client_id, Line::Client, 1, format);
-        let app = App {
-            workspace,
-            client_id: client_id.clone(),
-            name: name.to_owned(),
-            logo: None,
-            redirect_uris: Vec::new(),
-            success_redirect: None,
-            failure_redirect: None,
-            webhook: Webhook::default(),
-            created: now,
-            updated: now,
-            secret,
-            webhook_secret: None,
-        };
-        self.workspaces[workspace.0].apps.push(client_id.clone());
-        self.apps.insert(client_id, app.clone());
+        let (secret, plain) = mint(self.root, &client_id, Line::Client, 1, format);
+        let app = App::new(now, workspace, client_id.clone(), name.to_owned(), secret);
+        self.workspaces[workspace.0].apps.add(client_id, app.clone());
         (app, plain)
     }
 
     /// An app of this workspace; one of another workspace is as unknown as one that never was.
-    pub(super) fn app(&self, workspace: WorkspaceId, client_id: &str) -> Option<&App> {
-        self.apps.get(client_id).filter(|app| app.workspace == workspace)
+    pub(super) fn app(&self, workspace: WorkspaceId, client_id: &str) -> Option<Cow<'_, App>> {
+        self.workspaces[workspace.0].apps.get(client_id)
     }
 
     /// The same, to change it.
     pub(super) fn app_mut(&mut self, workspace: WorkspaceId, client_id: &str) -> Option<&mut App> {
-        self.apps.get_mut(client_id).filter(|app| app.workspace == workspace)
+        self.workspaces[workspace.0].apps.get_mut(client_id)
     }
 
     /// A page of a workspace's apps in the order in which they were made, and how many there are in all.
-    pub(super) fn page(&self, workspace: WorkspaceId, offset: usize, limit: usize) -> (Vec<&App>, usize) {
-        let ids = &self.workspaces[workspace.0].apps;
-        let page = ids.iter().skip(offset).take(limit).filter_map(|id| self.apps.get(id)).collect();
-        (page, ids.len())
+    pub(super) fn page(&self, workspace: WorkspaceId, offset: usize, limit: usize) -> (Vec<Cow<'_, App>>, usize) {
+        let apps = &self.workspaces[workspace.0].apps;
+        let page = apps.numbers(0).skip(offset).take(limit).filter_map(|number| apps.at(number)).collect();
+        (page, apps.len())
     }
 
     /// Deletes an app; `false` when there is none.
     pub(super) fn delete(&mut self, workspace: WorkspaceId, client_id: &str) -> bool {
-        if self.app(workspace, client_id).is_none() {
-            return false;
-        }
-        self.workspaces[workspace.0].apps.retain(|id| id != client_id);
-        self.apps.remove(client_id).is_some()
+        self.workspaces[workspace.0].apps.remove(client_id)
     }
 
     /// Gives an app a new client secret; the one before it is gone at once.
@@ -157,7 +182,7 @@ impl Workspaces {
         format: SecretFormat,
     ) -> Option<String> {
         let generation = self.app(workspace, client_id)?.secret.generation + 1;
-        let (secret, plain) = self.mint(client_id, Line::Client, generation, format);
+        let (secret, plain) = mint(self.root, client_id, Line::Client, generation, format);
         let app = self.app_mut(workspace, client_id)?;
         app.secret = secret;
         app.updated = now;
@@ -166,9 +191,9 @@ impl Workspaces {
 
     /// Gives an app a new webhook signing secret.
     pub(super) fn rotate_webhook(&mut self, now: Timestamp, workspace: WorkspaceId, client_id: &str) -> Option<String> {
-        let before = self.app(workspace, client_id)?.webhook_secret.as_ref();
-        let generation = before.map_or(0, |secret| secret.generation) + 1;
-        let (secret, plain) = self.mint(client_id, Line::Webhook, generation, SecretFormat::Hex64);
+        let before = self.app(workspace, client_id)?.webhook_secret.as_ref().map(|secret| secret.generation);
+        let generation = before.unwrap_or_default() + 1;
+        let (secret, plain) = mint(self.root, client_id, Line::Webhook, generation, SecretFormat::Hex64);
         let app = self.app_mut(workspace, client_id)?;
         app.webhook_secret = Some(secret);
         app.updated = now;
@@ -177,32 +202,78 @@ impl Workspaces {
 
     /// Whether these client credentials are accepted now.
     pub(super) fn accepts(&self, client_id: &str, client_secret: &str) -> bool {
-        self.apps.get(client_id).is_some_and(|app| app.secret.hash.matches(client_secret))
+        let app = self.workspaces.iter().find_map(|workspace| workspace.apps.get(client_id));
+        app.is_some_and(|app| app.secret.hash.matches(client_secret))
     }
 
     /// An app's present client secret, for answers that leak it.
     pub(super) fn client_secret(&self, app: &App) -> String {
-        self.mint(&app.client_id, Line::Client, app.secret.generation, app.secret.format).1
+        mint(self.root, &app.client_id, Line::Client, app.secret.generation, app.secret.format).1
     }
 
     /// An app's present webhook signing secret, if it has one.
     pub(super) fn webhook_secret(&self, app: &App) -> Option<String> {
         let secret = app.webhook_secret.as_ref()?;
-        Some(self.mint(&app.client_id, Line::Webhook, secret.generation, secret.format).1)
+        Some(mint(self.root, &app.client_id, Line::Webhook, secret.generation, secret.format).1)
+    }
+}
+
+impl App {
+    fn new(now: Timestamp, workspace: WorkspaceId, client_id: String, name: String, secret: Minted) -> Self {
+        Self {
+            workspace,
+            client_id,
+            name,
+            logo: None,
+            redirect_uris: Vec::new(),
+            success_redirect: None,
+            failure_redirect: None,
+            webhook: Webhook::default(),
+            created: now,
+            updated: now,
+            secret,
+            webhook_secret: None,
+        }
+    }
+}
+
+impl Apps {
+    fn id(&self, number: usize) -> String {
+        let mut there = self.ids.there(self.before + number);
+        let mut id = [0; CLIENT_ID_LEN];
+        for letter in &mut id {
+            *letter = LETTERS[(there % LETTERS.len() as u64) as usize];
+            there /= LETTERS.len() as u64;
+        }
+        String::from_utf8_lossy(&id).into_owned()
+    }
+}
+
+impl Seeded for Apps {
+    type Thing = App;
+
+    fn count(&self) -> usize {
+        self.count
     }
 
-    fn mint(&self, client_id: &str, line: Line, generation: u64, format: SecretFormat) -> (Minted, String) {
-        let drawn = Sha256::digest(format!("{} {line:?} {client_id} {generation}", self.root));
-        let mut seed = [0; 8];
-        seed.copy_from_slice(&drawn[..8]);
-        let mut rng = fastrand::Rng::with_seed(u64::from_le_bytes(seed));
-        let plain = match (line, format) {
-            (Line::Webhook, _) => format!("whsec_{}", secret::hex(&mut rng, 64)),
-            (Line::Client, SecretFormat::Hex64) => secret::hex(&mut rng, 64),
-            (Line::Client, SecretFormat::Hex40) => secret::hex(&mut rng, 40),
-            (Line::Client, SecretFormat::ShApp) => format!("sh_app_{}", secret::hex(&mut rng, 40)),
+    fn make(&self, number: usize) -> App {
+        let name = match self.names {
+            AppNames::Numbered => format!("App {number}"),
+            AppNames::Foreign => "Foreign".to_owned(),
         };
-        (Minted { hash: Hash::of(&plain), generation, format }, plain)
+        let id = self.id(number);
+        let secret = mint(self.root, &id, Line::Client, 1, SecretFormat::default()).0;
+        App::new(SEEDED_AT, self.workspace, id, name, secret)
+    }
+
+    fn number(&self, id: &str) -> Option<usize> {
+        let digit = |letter: &u8| LETTERS.iter().position(|known| known == letter);
+        let letters = <&[u8; CLIENT_ID_LEN]>::try_from(id.as_bytes()).ok()?;
+        let there = letters
+            .iter()
+            .rev()
+            .try_fold(0, |there, letter| Some(there * LETTERS.len() as u64 + digit(letter)? as u64))?;
+        self.ids.back(there)?.checked_sub(self.before).filter(|number| *number < self.count)
     }
 }
 
@@ -210,7 +281,7 @@ impl fmt::Debug for Workspaces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Workspaces")
             .field("workspaces", &self.workspaces.len())
-            .field("apps", &self.apps.len())
+            .field("apps", &self.workspaces.iter().map(|workspace| workspace.apps.len()).sum::<usize>())
             .finish_non_exhaustive()
     }
 }
@@ -229,4 +300,18 @@ enum Line {
 
 fn alphanumeric(rng: &mut fastrand::Rng, len: usize) -> String {
     (0..len).map(|_| rng.alphanumeric()).collect()
+}
+
+fn mint(root: u64, client_id: &str, line: Line, generation: u64, format: SecretFormat) -> (Minted, String) {
+    let drawn = Sha256::digest(format!("{root} {line:?} {client_id} {generation}"));
+    let mut seed = [0; 8];
+    seed.copy_from_slice(&drawn[..8]);
+    let mut rng = fastrand::Rng::with_seed(u64::from_le_bytes(seed));
+    let plain = match (line, format) {
+        (Line::Webhook, _) => format!("whsec_{}", secret::hex(&mut rng, 64)),
+        (Line::Client, SecretFormat::Hex64) => secret::hex(&mut rng, 64),
+        (Line::Client, SecretFormat::Hex40) => secret::hex(&mut rng, 40),
+        (Line::Client, SecretFormat::ShApp) => format!("sh_app_{}", secret::hex(&mut rng, 40)),
+    };
+    (Minted { hash: Hash::of(&plain), generation, format }, plain)
 }

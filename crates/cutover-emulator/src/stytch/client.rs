@@ -8,9 +8,10 @@ use super::route::Family;
 use crate::secret::{self, Hash};
 
 /// One client. Of its secrets only hashes and last characters are here.
+#[derive(Clone)]
 pub(super) struct Client {
     pub(super) id: String,
-    pub(super) order: u64,
+    pub(super) order: usize,
     pub(super) fields: Fields,
     /// `None` for a public Connected App.
     pub(super) current: Option<Kept>,
@@ -32,6 +33,7 @@ impl Kept {
 }
 
 /// What the two families show besides their secrets.
+#[derive(Clone)]
 pub(super) enum Fields {
     ConnectedApp(AppFields),
     M2m(M2mFields),
@@ -104,7 +106,7 @@ pub(super) enum Shape<'a> {
 }
 
 /// A Connected App's fields, as shown.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(super) struct AppFields {
     client_name: String,
     client_description: String,
@@ -148,18 +150,6 @@ pub(super) struct AppInput {
     logo_url: Option<String>,
 }
 
-impl AppInput {
-    /// What an application would send for a confidential client.
-    pub(super) fn confidential(name: String) -> Self {
-        Self {
-            client_type: Some("first_party".to_owned()),
-            client_name: Some(name),
-            redirect_urls: Some(vec!["https://app.example.com/callback".to_owned()]),
-            ..Self::default()
-        }
-    }
-}
-
 impl AppFields {
     /// The fields of a new app; `bad_type` is the error type for a wrong `client_type`.
     pub(super) fn create(input: AppInput, bad_type: &'static str) -> Result<Self, Problem> {
@@ -170,7 +160,19 @@ impl AppFields {
             Some("third_party_public") => AppType::ThirdPartyPublic,
             _ => return Err(Problem::api(400, bad_type, "client_type is not one of the four.")),
         };
-        let mut fields = Self {
+        let mut fields = Self::of_type(client_type);
+        fields.update(input)?;
+        Ok(fields)
+    }
+
+    /// What an application would make for a confidential client.
+    pub(super) fn confidential(name: String) -> Self {
+        let redirect_urls = vec!["https://app.example.com/callback".to_owned()];
+        Self { client_name: name, redirect_urls, ..Self::of_type(AppType::FirstParty) }
+    }
+
+    fn of_type(client_type: AppType) -> Self {
+        Self {
             client_name: String::new(),
             client_description: String::new(),
             status: Status::Active,
@@ -185,9 +187,7 @@ impl AppFields {
             access_token_custom_audience: None,
             logo_url: None,
             client_id_metadata_url: None,
-        };
-        fields.update(input)?;
-        Ok(fields)
+        }
     }
 
     /// Takes over what `input` holds; the type of a client never changes.
@@ -222,7 +222,7 @@ impl AppFields {
 }
 
 /// An M2M client's fields, as shown.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(super) struct M2mFields {
     pub(super) client_name: String,
     client_description: String,
@@ -250,29 +250,31 @@ pub(super) struct M2mInput {
     trusted_metadata: Option<Map<String, Value>>,
 }
 
-impl M2mInput {
-    /// What an application would send.
-    pub(super) fn named(name: String) -> Self {
-        let scopes = vec!["read:reports".to_owned(), "write:reports".to_owned()];
-        Self { client_name: Some(name), scopes: Some(scopes), ..Self::default() }
-    }
-}
-
 impl M2mFields {
     pub(super) fn create(input: M2mInput) -> Result<Self, Problem> {
         if input.scopes.is_none() {
             return Err(invalid_argument("scopes is required."));
         }
-        let mut fields = Self {
+        let mut fields = Self::active();
+        // A new client is active: create has no status.
+        fields.update(M2mInput { status: None, ..input })?;
+        Ok(fields)
+    }
+
+    /// What an application would make.
+    pub(super) fn named(name: String) -> Self {
+        let scopes = vec!["read:reports".to_owned(), "write:reports".to_owned()];
+        Self { client_name: name, scopes, ..Self::active() }
+    }
+
+    fn active() -> Self {
+        Self {
             client_name: String::new(),
             client_description: String::new(),
             status: Status::Active,
             scopes: Vec::new(),
             trusted_metadata: Map::new(),
-        };
-        // A new client is active: create has no status.
-        fields.update(M2mInput { status: None, ..input })?;
-        Ok(fields)
+        }
     }
 
     pub(super) fn update(&mut self, input: M2mInput) -> Result<(), Problem> {

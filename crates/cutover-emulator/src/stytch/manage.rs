@@ -1,5 +1,7 @@
 //! The project's own calls: clients are created, read, changed, deleted and rotated.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -36,7 +38,7 @@ impl Stytch {
             }
             Verb::Get(id) => {
                 let client = self.find(family, id)?;
-                Ok((200, self.envelope(client, Shape::Base)))
+                Ok((200, self.envelope(&client, Shape::Base)))
             }
             Verb::Update(id) => self.update(family, id, request),
             Verb::Delete(id) => {
@@ -102,7 +104,7 @@ impl Stytch {
             CreateStatus::Ok => 200,
             CreateStatus::Created => 201,
         };
-        Ok((status, self.envelope(client, Shape::WithSecret(secret.as_deref()))))
+        Ok((status, self.envelope(&client, Shape::WithSecret(secret.as_deref()))))
     }
 
     fn update(&mut self, family: Family, id: &str, request: &Request) -> Result<Success, Problem> {
@@ -111,7 +113,7 @@ impl Stytch {
             Fields::ConnectedApp(fields) => fields.update(body(request)?)?,
             Fields::M2m(fields) => fields.update(body(request)?)?,
         }
-        Ok((200, self.envelope(self.find(family, id)?, Shape::Base)))
+        Ok((200, self.envelope(&*self.find(family, id)?, Shape::Base)))
     }
 
     fn start(&mut self, family: Family, id: &str, request: &Request) -> Result<Success, Problem> {
@@ -127,7 +129,7 @@ impl Stytch {
         let secret = self.new_secret();
         self.find_mut(family, id)?.next = Some(Kept::of(&secret));
         let client = self.find(family, id)?;
-        Ok((200, self.envelope(client, Shape::WithNextSecret(&secret))))
+        Ok((200, self.envelope(&client, Shape::WithNextSecret(&secret))))
     }
 
     /// Commits or cancels a rotation.
@@ -141,11 +143,11 @@ impl Stytch {
         if commit {
             client.current = next;
         }
-        Ok((200, self.envelope(self.find(family, id)?, Shape::Base)))
+        Ok((200, self.envelope(&*self.find(family, id)?, Shape::Base)))
     }
 
     /// The client, if it exists and has secrets; the body may be empty or any object.
-    fn rotatable(&self, family: Family, id: &str, request: &Request) -> Result<&Client, Problem> {
+    fn rotatable(&self, family: Family, id: &str, request: &Request) -> Result<Cow<'_, Client>, Problem> {
         let client = self.find(family, id)?;
         body::<serde_json::Map<String, Value>>(request)?;
         if client.is_public() {
@@ -172,16 +174,20 @@ impl Stytch {
     }
 
     fn page(&self, family: Family, page: &search::Search) -> Result<(Vec<Value>, Value), Problem> {
-        let matching = |from: u64| self.clients.since(family, from).filter(|client| page.query.matches(client));
+        let matching = |from| self.clients.since(family, from).filter(|client| page.query.matches(client));
         let total = match self.settings.search_total {
             SearchTotal::Hidden => -1,
-            SearchTotal::Known => i64::try_from(matching(0).count()).unwrap_or(i64::MAX),
+            SearchTotal::Known => {
+                let all = page.query.is_for_all();
+                let count = if all { self.clients.len_of(family) } else { matching(0).count() };
+                i64::try_from(count).unwrap_or(i64::MAX)
+            }
         };
         let mut rest = matching(page.from).peekable();
         let mut clients = Vec::new();
         while clients.len() < page.limit {
             let Some(client) = rest.next() else { break };
-            clients.push(self.shown(client, Shape::Base));
+            clients.push(self.shown(&client, Shape::Base));
             let is_short = clients.len() + 1 == page.limit && self.settings.search_pages == SearchPages::Short;
             if is_short && rest.peek().is_some() {
                 break;
@@ -191,7 +197,7 @@ impl Stytch {
         Ok((clients, json!({ "total": total, "next_cursor": cursor })))
     }
 
-    fn find(&self, family: Family, id: &str) -> Result<&Client, Problem> {
+    fn find(&self, family: Family, id: &str) -> Result<Cow<'_, Client>, Problem> {
         self.clients.get(family, id).ok_or_else(|| self.no_such_client(family))
     }
 
@@ -265,11 +271,7 @@ impl Stytch {
     }
 
     pub(super) fn new_id(&mut self, family: Family) -> String {
-        let prefix = match family {
-            Family::ConnectedApp => "connected-app-test",
-            Family::M2m => "m2m-client-test",
-        };
-        format!("{prefix}-{}", secret::uuid(&mut self.rng))
+        format!("{}{}", family.id_prefix(), secret::uuid(&mut self.rng))
     }
 
     pub(super) fn new_secret(&mut self) -> String {

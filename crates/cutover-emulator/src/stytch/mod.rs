@@ -8,6 +8,7 @@ mod oauth;
 mod problem;
 mod route;
 mod search;
+mod seed;
 mod settings;
 
 use std::fmt;
@@ -17,10 +18,11 @@ use http::header;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+pub use self::seed::{StytchKind, StytchSeed, StytchTarget};
+
 use self::book::Book;
-use self::client::{AppFields, AppInput, Fields, M2mFields, M2mInput};
 use self::problem::{Dialect, Problem};
-use self::route::{Family, OPERATIONS, Route};
+use self::route::{OPERATIONS, Route};
 use self::settings::{RetryAfter, Settings, UnknownFields, Whitespace};
 use crate::answer;
 use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
@@ -41,81 +43,28 @@ pub struct Stytch {
     settings: Settings,
 }
 
-/// What a caller has to know of a seeded project.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct StytchSeed {
-    /// The project's id.
-    pub project_id: String,
-    /// The project's secret.
-    pub secret: SeededSecret,
-    /// The project's clients, in the order of their creation.
-    pub targets: Vec<StytchTarget>,
-}
-
-impl StytchSeed {
-    /// The first M2M client.
-    pub fn m2m(&self) -> Option<&StytchTarget> {
-        self.targets.iter().find(|target| target.kind == StytchKind::M2m)
-    }
-
-    /// The first confidential Connected App.
-    pub fn connected_app(&self) -> Option<&StytchTarget> {
-        self.targets.iter().find(|target| target.kind == StytchKind::ConnectedApp)
-    }
-}
-
-/// A seeded client.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct StytchTarget {
-    /// Which family it belongs to.
-    pub kind: StytchKind,
-    /// Its id.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: SeededSecret,
-}
-
-/// A family of clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StytchKind {
-    /// Machine to machine.
-    M2m,
-    /// A confidential Connected App.
-    ConnectedApp,
-}
-
 impl Stytch {
     /// A project with `targets` clients, M2M and Connected App by turns; with 0, one of each.
     pub fn seeded(seed: u64, targets: usize) -> (Self, StytchSeed) {
+        let (stytch, secret) = Self::with_secret(seed, targets);
+        let targets = stytch.clients.seeded_targets().collect();
+        let seed = StytchSeed { project_id: stytch.project_id.clone(), secret: SeededSecret::new(secret), targets };
+        (stytch, seed)
+    }
+
+    /// The same without what a caller has to know of it.
+    pub(crate) fn new(seed: u64, targets: usize) -> Self {
+        Self::with_secret(seed, targets).0
+    }
+
+    fn with_secret(seed: u64, targets: usize) -> (Self, String) {
         let mut rng = fastrand::Rng::with_seed(seed);
         let project_id = format!("project-test-{}", secret::uuid(&mut rng));
         let secret = format!("secret-test-{}", secret::base64url(&mut rng, 36));
-        let mut stytch = Self {
-            project_id: project_id.clone(),
-            project_secret: Hash::of(&secret),
-            clients: Book::default(),
-            rng,
-            settings: Settings::default(),
-        };
         let count = if targets == 0 { 2 } else { targets };
-        let targets = (0..count).filter_map(|nth| stytch.seed_target(nth)).collect();
-        (stytch, StytchSeed { project_id, secret: SeededSecret::new(secret), targets })
-    }
-
-    fn seed_target(&mut self, nth: usize) -> Option<StytchTarget> {
-        let name = format!("Target {}", nth + 1);
-        let (kind, family, fields) = if nth.is_multiple_of(2) {
-            let fields = M2mFields::create(M2mInput::named(name)).ok()?;
-            (StytchKind::M2m, Family::M2m, Fields::M2m(fields))
-        } else {
-            let fields = AppFields::create(AppInput::confidential(name), "").ok()?;
-            (StytchKind::ConnectedApp, Family::ConnectedApp, Fields::ConnectedApp(fields))
-        };
-        let client_id = self.new_id(family);
-        let client_secret = self.new_secret();
-        self.insert(client_id.clone(), fields, Some(&client_secret));
-        Some(StytchTarget { kind, client_id, client_secret: SeededSecret::new(client_secret) })
+        let clients = Book::new(seed, count);
+        let project_secret = Hash::of(&secret);
+        (Self { project_id, project_secret, clients, rng, settings: Settings::default() }, secret)
     }
 
     fn answer(&mut self, now: Timestamp, request: &Request) -> Result<(u16, Value), Problem> {

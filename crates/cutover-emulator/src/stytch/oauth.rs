@@ -100,7 +100,12 @@ impl Stytch {
     /// The client whose credentials the request holds: those of the body, or else those of a Basic header.
     ///
     /// Official SDKs send the *project's* Basic header here, so that one counts only when the body names no client.
-    fn authenticated(&self, request: &Request, input: &Input, project: Option<&str>) -> Result<&Client, Problem> {
+    fn authenticated(
+        &self,
+        request: &Request,
+        input: &Input,
+        project: Option<&str>,
+    ) -> Result<Cow<'_, Client>, Problem> {
         let in_body =
             input.get("client_id").map(|id| (id.clone(), input.get("client_secret").cloned().unwrap_or_default()));
         let by_header = in_body.is_none() && request.headers().contains_key("authorization");
@@ -127,7 +132,7 @@ impl Stytch {
         Ok(client)
     }
 
-    fn client(&self, id: &str) -> Option<&Client> {
+    fn client(&self, id: &str) -> Option<Cow<'_, Client>> {
         self.clients.get(Family::M2m, id).or_else(|| self.clients.get(Family::ConnectedApp, id))
     }
 

@@ -36,6 +36,16 @@ pub(super) enum Family {
     M2m,
 }
 
+impl Family {
+    /// How the ids of its clients begin.
+    pub(super) const fn id_prefix(self) -> &'static str {
+        match self {
+            Self::ConnectedApp => "connected-app-test-",
+            Self::M2m => "m2m-client-test-",
+        }
+    }
+}
+
 /// What is asked of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verb {

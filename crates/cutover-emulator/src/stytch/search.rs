@@ -14,7 +14,7 @@ use crate::model::Request;
 /// The page that is asked for.
 pub(super) struct Search {
     /// The first client's number.
-    pub(super) from: u64,
+    pub(super) from: usize,
     pub(super) limit: usize,
     pub(super) query: Query,
 }
@@ -65,11 +65,11 @@ pub(super) fn read(family: Family, request: &Request) -> Result<Search, Problem>
 }
 
 /// The cursor that goes on at the client of number `from`.
-pub(super) fn cursor(from: u64) -> String {
+pub(super) fn cursor(from: usize) -> String {
     URL_SAFE_NO_PAD.encode(format!("from:{from}"))
 }
 
-fn read_cursor(cursor: &str) -> Option<u64> {
+fn read_cursor(cursor: &str) -> Option<usize> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     String::from_utf8(bytes).ok()?.strip_prefix("from:")?.parse().ok()
 }
@@ -109,6 +109,11 @@ fn read_filter(operand: &Value) -> Result<Filter, Problem> {
 }
 
 impl Query {
+    /// Whether every client is looked for.
+    pub(super) fn is_for_all(&self) -> bool {
+        self.filters.is_empty()
+    }
+
     /// Whether `client` is looked for.
     pub(super) fn matches(&self, client: &Client) -> bool {
         let Fields::M2m(fields) = &client.fields else { return true };

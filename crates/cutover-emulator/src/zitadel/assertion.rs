@@ -35,7 +35,8 @@ pub(super) fn user(world: &World, now: Timestamp, issuer: &str, assertion: &str)
         return None;
     }
     let claimed: Claims = jsonwebtoken::dangerous::insecure_decode(assertion).ok()?.claims;
-    let key = world.user(&claimed.sub)?.keys.get(&header.kid?)?;
+    let user = world.user(&claimed.sub)?;
+    let key = user.keys.get(&header.kid?)?;
     if key.expires <= now {
         return None;
     }

@@ -80,9 +80,9 @@ impl Zitadel {
             id if id.is_empty() => self.world.next_id(&mut self.rng),
             id => id,
         };
-        let made = self.world.create_user(id, &call.org, &login, &name, true);
+        let made = self.world.create_user(&id, &call.org, &login, &name, true);
         let user = made.ok_or_else(|| Refusal::plain(Code::AlreadyExists, "Errors.User.AlreadyExisting"))?;
-        Ok(created(user, call))
+        Ok(created(&user, call))
     }
 
     fn set_machine_secret(&mut self, call: &Call<'_>, id: &str) -> Outcome {

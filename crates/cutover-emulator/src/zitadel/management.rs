@@ -1,5 +1,7 @@
 //! Management v1: applications.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::access::{self, Layer, Permission};
@@ -109,7 +111,7 @@ impl Zitadel {
         for query in wire::field(&call.body, "queries").and_then(Value::as_array).into_iter().flatten() {
             names.extend(NameFilter::of(query, "nameQuery")?);
         }
-        let found: Vec<&App> = self
+        let found: Vec<Cow<'_, App>> = self
             .world
             .apps(call.now, self.settings.list_eventual == ListEventual::On)
             .filter(|app| app.project == project && app.details.owner == call.org)
@@ -124,7 +126,7 @@ impl Zitadel {
                 details[name] = json!(value.to_string());
             }
         }
-        let page: Vec<Value> = page.cut(found).map(wire::app).collect();
+        let page: Vec<Value> = page.cut(found).map(|app| wire::app(&app)).collect();
         let mut body = json!({"details": details});
         if !page.is_empty() {
             body["result"] = Value::Array(page);
@@ -140,7 +142,7 @@ impl Zitadel {
         if app.details.owner != call.org {
             return Err(Refusal::new(Code::NotFound, "MANAG-SFf2a", "Application not found"));
         }
-        Ok(json!({"app": wire::app(app)}))
+        Ok(json!({"app": wire::app(&app)}))
     }
 
     fn app_changes(&mut self, call: &Call<'_>, project: &str, app: &str) -> Outcome {
@@ -152,7 +154,7 @@ impl Zitadel {
         let (limit, from) = (number("query.limit")?, number("query.sequence")?);
         let ascending = query.get("query.asc").is_some_and(|asc| asc == "true");
         let owned = self.world.project(project).is_some_and(|project| project.org == call.org);
-        let mut changes: Vec<_> = if owned { self.world.changes(app).iter().collect() } else { Vec::new() };
+        let mut changes = if owned { self.world.changes(app) } else { Vec::new() };
         if !ascending {
             changes.reverse();
         }
@@ -166,7 +168,8 @@ impl Zitadel {
         let result: Vec<Value> = changes
             .into_iter()
             .map(|change| {
-                let editor = self.world.user(&change.editor).map_or("System", |user| user.name.as_str());
+                let editor =
+                    self.world.user(&change.editor).map_or_else(|| "System".to_owned(), |user| user.name.clone());
                 json!({
                     "changeDate": wire::time(change.at),
                     "eventType": {
@@ -284,7 +287,7 @@ impl Zitadel {
     }
 
     /// An app of the event log, if project and organisation are the ones of the request; else refused with `id`.
-    fn owned(&self, call: &Call<'_>, project: &str, app: &str, id: &'static str) -> Result<&App, Refusal> {
+    fn owned(&self, call: &Call<'_>, project: &str, app: &str, id: &'static str) -> Result<Cow<'_, App>, Refusal> {
         self.world
             .app(app)
             .filter(|app| app.project == project && app.details.owner == call.org)

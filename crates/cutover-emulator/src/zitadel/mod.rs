@@ -17,6 +17,7 @@ mod service_names;
 mod services;
 mod settings;
 mod state;
+mod targets;
 mod wire;
 
 use std::fmt;
@@ -57,9 +58,20 @@ impl Zitadel {
     /// An instance with two organisations and `targets` credentials in the first: API apps, OIDC apps and machine users
     /// in turn, 0 for one of each.
     pub fn seeded(seed: u64, targets: usize) -> (Self, ZitadelSeed) {
+        let (zitadel, mut seed) = Self::without_targets(seed, targets);
+        seed.targets = zitadel.world.seeded_targets().collect();
+        (zitadel, seed)
+    }
+
+    /// The same without what a caller has to know of it.
+    pub(crate) fn new(seed: u64, targets: usize) -> Self {
+        Self::without_targets(seed, targets).0
+    }
+
+    fn without_targets(seed: u64, targets: usize) -> (Self, ZitadelSeed) {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let (world, seed) = seed::world(&mut rng, targets);
-        (Self { settings: Settings::default(), world, rng }, seed)
+        let (world, of_caller) = seed::world(seed, targets, &mut rng);
+        (Self { settings: Settings::default(), world, rng }, of_caller)
     }
 
     /// The order of these steps is the vendor's: body, token, organisation, then what the call itself checks.

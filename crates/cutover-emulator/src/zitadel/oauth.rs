@@ -78,7 +78,7 @@ impl Zitadel {
         // Whether a hash exists decides, not the auth method.
         let accepted = app.filter(|app| app.secret.as_ref().is_some_and(|hash| hash.matches(&client.secret)));
         let app = accepted.ok_or_else(OauthError::unauthorized_client)?;
-        let active = self.active(now, token, app, issuer).unwrap_or(inactive);
+        let active = self.active(now, token, &app, issuer).unwrap_or(inactive);
         if self.settings.hash_rewrite == HashRewrite::Race {
             let id = app.id.clone();
             self.world.put_old_app_hash_back(now, &id);

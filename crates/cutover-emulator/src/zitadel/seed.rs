@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::{Map, json};
 
 use super::access::Role;
 use super::state::{AuthMethod, Kind, MachineKey, NewApp, Token, World};
+use super::targets::{self, Targets};
 use super::wire;
 use crate::secret;
 use crate::seeds::{SEEDED_AT, SeededSecret};
@@ -146,19 +146,28 @@ pub struct Others {
     pub foreign_user_id: String,
 }
 
-/// The world and the seed that describes it; 0 targets stand for one of each kind.
-pub(super) fn world(rng: &mut fastrand::Rng, targets: usize) -> (World, ZitadelSeed) {
-    let mut seeding = Seeding { world: World::default(), rng, now: SEEDED_AT };
+/// A seeded world, and what a caller has to know of it but for the targets; 0 targets stand for one of each kind.
+pub(super) fn world(seed: u64, targets: usize, rng: &mut fastrand::Rng) -> (World, ZitadelSeed) {
+    let mut seeding = Seeding { world: World::new(), rng, now: SEEDED_AT };
     let org_id = seeding.world.add_org(seeding.rng, "Cutover");
     let foreign_org_id = seeding.world.add_org(seeding.rng, "Elsewhere");
     let project = seeding.world.add_project(seeding.rng, &org_id);
     let project_id = seeding.world.add_project(seeding.rng, &org_id);
     let foreign_project = seeding.world.add_project(seeding.rng, &foreign_org_id);
+    let owner = seeding.world.next_id(seeding.rng);
+    seeding.world.stock(Targets {
+        seed,
+        count: if targets == 0 { 3 } else { targets },
+        first_id: 0,
+        org: org_id.clone(),
+        project: project.clone(),
+        editor: owner.clone(),
+    });
 
-    let owner = seeding.user(&org_id, "owner", true);
+    seeding.world.create_user(&owner, &org_id, "owner", "owner", true);
     seeding.world.add_member(&owner, Some(&org_id), Role::OrgOwner);
     // Whoever makes a project owns it, and only that allows deleting its apps.
-    seeding.world.add_member(&owner, Some(&org_id), Role::ProjectOwner(project.clone()));
+    seeding.world.add_member(&owner, Some(&org_id), Role::ProjectOwner(project));
     let instance = seeding.user(&org_id, "instance-owner", true);
     seeding.world.add_member(&instance, None, Role::IamOwner);
     let viewer = seeding.user(&org_id, "viewer", true);
@@ -171,21 +180,12 @@ pub(super) fn world(rng: &mut fastrand::Rng, targets: usize) -> (World, ZitadelS
     let manager = seeding.machine(&org_id, "manager");
     seeding.world.add_member(&manager.user_id, Some(&org_id), Role::OrgOwner);
     let key_file = seeding.key_user(&org_id);
-
-    let kinds = if targets == 0 { 3 } else { targets };
-    let targets = (0..kinds)
-        .map(|at| match at % 3 {
-            0 => ZitadelTarget::Api(seeding.app(&owner, &project, Kind::Api, at)),
-            1 => ZitadelTarget::Oidc(seeding.app(&owner, &project, Kind::Oidc, at)),
-            _ => ZitadelTarget::MachineUser(seeding.machine(&org_id, &format!("machine-{at}"))),
-        })
-        .collect();
     let foreign_app = seeding.app(&instance, &foreign_project, Kind::Api, 0);
     // What is seeded was always there, also for a clock that begins before the time of these events.
     seeding.world.set_lag(Duration::ZERO);
     let seed = ZitadelSeed {
         token: seeding.token(&owner),
-        targets,
+        targets: Vec::new(),
         client_credentials: ClientCredentials { client_id: manager.client_id, client_secret: manager.client_secret },
         key_file,
         others: Others {
@@ -212,7 +212,7 @@ struct Seeding<'a> {
 impl Seeding<'_> {
     fn user(&mut self, org: &str, login: &str, machine: bool) -> String {
         let id = self.world.next_id(self.rng);
-        self.world.create_user(id.clone(), org, login, login, machine);
+        self.world.create_user(&id, org, login, login, machine);
         id
     }
 
@@ -253,16 +253,7 @@ impl Seeding<'_> {
     }
 
     fn app(&mut self, editor: &str, project: &str, kind: Kind, at: usize) -> AppTarget {
-        let config = match kind {
-            Kind::Api => Map::new(),
-            Kind::Oidc => [
-                ("grantTypes".to_owned(), json!([wire::CODE_GRANT])),
-                ("redirectUris".to_owned(), json!(["https://app.example/callback"])),
-                ("responseTypes".to_owned(), json!(["OIDC_RESPONSE_TYPE_CODE"])),
-            ]
-            .into_iter()
-            .collect(),
-        };
+        let config = targets::config(kind);
         let name = format!("{} {at}", kind.word());
         let new = NewApp { id: None, project: project.to_owned(), name, kind, auth: AuthMethod::Basic, config };
         let made = self.world.create_app(self.now, editor, new, self.rng);

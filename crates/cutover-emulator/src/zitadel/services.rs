@@ -1,5 +1,7 @@
 //! The application service as Connect JSON, in its present form (v2) and its deprecated one (v2beta).
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::access::{self, Layer, Permission};
@@ -131,7 +133,7 @@ impl Zitadel {
         }
         if let Some((kind, given)) = given {
             let app = self.world.app(&id).ok_or_else(|| Refusal::app_missing("COMMAND-2n8uU"))?;
-            let (auth, config) = reconfigured(app, kind, given, message)?;
+            let (auth, config) = reconfigured(&app, kind, given, message)?;
             changed = wire::time(self.reconfigure(call, &id, kind, auth, config)?.details.changed);
         }
         Ok(json!({"changeDate": changed}))
@@ -145,8 +147,8 @@ impl Zitadel {
             ListEventual::Off => self.world.app(&id),
         };
         let app = app.ok_or_else(Refusal::app_unknown)?;
-        self.may_read(call, app)?;
-        Ok(json!({generation.read(): shown(generation, app)}))
+        self.may_read(call, &app)?;
+        Ok(json!({generation.read(): shown(generation, &app)}))
     }
 
     fn v2_list(&mut self, call: &Call<'_>, generation: Generation) -> Outcome {
@@ -164,7 +166,7 @@ impl Zitadel {
             }
             names.extend(NameFilter::of(filter, "nameFilter")?);
         }
-        let found: Vec<&App> = self
+        let found: Vec<Cow<'_, App>> = self
             .world
             .apps(call.now, self.settings.list_eventual == ListEventual::On)
             .filter(|app| projects.iter().all(|project| *project == app.project))
@@ -178,7 +180,7 @@ impl Zitadel {
         if let Some(limit) = page.limit {
             pagination.insert("appliedLimit".to_owned(), json!(limit.to_string()));
         }
-        let applications: Vec<Value> = page.cut(found).map(|app| shown(generation, app)).collect();
+        let applications: Vec<Value> = page.cut(found).map(|app| shown(generation, &app)).collect();
         let mut body = json!({"pagination": pagination});
         if !applications.is_empty() {
             body["applications"] = Value::Array(applications);

@@ -1,5 +1,6 @@
 //! Organisations, projects, apps, users and tokens, as the event log has them and as projections show them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Duration;
@@ -10,10 +11,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::access::{Member, Role};
 use super::projected::{Moment, Projected, Written};
+use super::seed::ZitadelTarget;
+use super::targets::{ID_STEP, SeededApps, SeededUsers, Targets};
 use crate::secret::{self, Hash};
+use crate::stock::Stock;
+
+/// The id that all others come after.
+const FIRST_ID: u64 = 380_000_000_000_000_000;
 
 /// Everything that one instance stores.
-#[derive(Default)]
 pub(super) struct World {
     last_id: u64,
     position: u64,
@@ -22,13 +28,21 @@ pub(super) struct World {
     users_caught_up: u64,
     orgs: BTreeMap<String, String>,
     projects: BTreeMap<String, Project>,
-    apps: BTreeMap<String, Projected<Option<App>>>,
-    changes: HashMap<String, Vec<Change>>,
+    apps: Stock<SeededApps>,
+    /// Only of apps that were made since.
     app_of_client: HashMap<String, String>,
-    users: BTreeMap<String, User>,
+    users: Stock<SeededUsers>,
+    /// Only of users that were made since.
     user_of_login: HashMap<String, String>,
     members: Vec<Member>,
     tokens: HashMap<[u8; 32], Token>,
+}
+
+/// An app, and what happened to it, oldest first.
+#[derive(Clone, Debug)]
+pub(super) struct AppRecord {
+    pub(super) app: Projected<Option<App>>,
+    pub(super) changes: Vec<Change>,
 }
 
 /// A project; its sequence counts the events of all its apps.
@@ -90,7 +104,7 @@ pub(super) struct Change {
 }
 
 /// A user; only machine users have a secret.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct User {
     pub(super) id: String,
     pub(super) org: String,
@@ -149,10 +163,45 @@ impl Kind {
 }
 
 impl World {
+    /// Nothing at all.
+    pub(super) fn new() -> Self {
+        Self {
+            last_id: FIRST_ID,
+            position: 0,
+            lag: Duration::ZERO,
+            apps_caught_up: 0,
+            users_caught_up: 0,
+            orgs: BTreeMap::new(),
+            projects: BTreeMap::new(),
+            apps: Stock::new(SeededApps::default()),
+            app_of_client: HashMap::new(),
+            users: Stock::new(SeededUsers::default()),
+            user_of_login: HashMap::new(),
+            members: Vec::new(),
+            tokens: HashMap::new(),
+        }
+    }
+
+    /// Takes over the targets, before any app or user is made; their ids come after those that were given out.
+    pub(super) fn stock(&mut self, targets: Targets) {
+        let targets = Targets { first_id: self.last_id, ..targets };
+        self.last_id = targets.last_id();
+        if let Some(project) = self.projects.get_mut(&targets.project) {
+            project.sequence += targets.project_events();
+        }
+        self.apps = Stock::new(SeededApps(targets.clone()));
+        self.users = Stock::new(SeededUsers(targets));
+    }
+
+    /// What a caller has to know of the targets.
+    pub(super) fn seeded_targets(&self) -> impl Iterator<Item = ZitadelTarget> {
+        let targets = &self.apps.seeded().0;
+        (0..targets.count).map(|at| targets.target(at))
+    }
+
     /// An id like the vendor's: 18 decimal digits, rising.
     pub(super) fn next_id(&mut self, rng: &mut fastrand::Rng) -> String {
-        let first = 380_000_000_000_000_000;
-        self.last_id = self.last_id.max(first) + rng.u64(1..1_000_000);
+        self.last_id += rng.u64(1..ID_STEP);
         self.last_id.to_string()
     }
 
@@ -226,7 +275,9 @@ impl World {
             config: new.config,
             details: Details { sequence: 0, created: now, changed: now, owner },
         };
-        self.apps.entry(id.clone()).or_insert_with(|| Projected::new(None));
+        if !self.apps.contains(&id) {
+            self.apps.add(id.clone(), AppRecord { app: Projected::new(None), changes: Vec::new() });
+        }
         self.app_of_client.insert(client_id, id.clone());
         // Two events: one for the app, one for its configuration.
         self.log(now, &app, editor, "added");
@@ -245,7 +296,7 @@ impl World {
         event: &str,
         change: impl FnOnce(&mut App),
     ) -> Option<App> {
-        let mut app = self.app(id)?.clone();
+        let mut app = self.app(id)?.into_owned();
         change(&mut app);
         app.details.sequence = self.log(now, &app, editor, event);
         app.details.changed = now;
@@ -255,7 +306,7 @@ impl World {
 
     /// Removes an app and gives what it was.
     pub(super) fn remove_app(&mut self, now: Timestamp, editor: &str, id: &str) -> Option<App> {
-        let mut app = self.app(id)?.clone();
+        let mut app = self.app(id)?.into_owned();
         app.details.sequence = self.log(now, &app, editor, "removed");
         app.details.changed = now;
         self.write(now, id, None);
@@ -263,51 +314,61 @@ impl World {
     }
 
     /// An app as the event log has it.
-    pub(super) fn app(&self, id: &str) -> Option<&App> {
-        self.apps.get(id)?.committed().as_ref()
+    pub(super) fn app(&self, id: &str) -> Option<Cow<'_, App>> {
+        within(self.apps.get(id)?, |record| record.app.committed().as_ref())
     }
 
     /// Whether an id is or ever was an app's.
     pub(super) fn was_app(&self, id: &str) -> bool {
-        self.apps.contains_key(id)
+        self.apps.contains(id)
     }
 
     /// An app as the projection shows it.
-    pub(super) fn visible_app(&self, now: Timestamp, id: &str) -> Option<&App> {
-        self.apps.get(id)?.visible(self.apps_at(now)).as_ref()
+    pub(super) fn visible_app(&self, now: Timestamp, id: &str) -> Option<Cow<'_, App>> {
+        let at = self.apps_at(now);
+        within(self.apps.get(id)?, |record| record.app.visible(at).as_ref())
     }
 
     /// The app behind a client id as the projection shows it.
-    pub(super) fn visible_client(&self, now: Timestamp, client_id: &str) -> Option<&App> {
-        self.visible_app(now, self.app_of_client.get(client_id)?)
+    pub(super) fn visible_client(&self, now: Timestamp, client_id: &str) -> Option<Cow<'_, App>> {
+        if let Some(id) = self.app_of_client.get(client_id) {
+            return self.visible_app(now, id);
+        }
+        let apps = self.apps.seeded();
+        self.visible_app(now, &apps.id(apps.number_of_client(client_id)?))
     }
 
-    /// Every app, in the order of ids; as the projection shows them when `eventual`.
-    pub(super) fn apps(&self, now: Timestamp, eventual: bool) -> impl Iterator<Item = &App> {
+    /// Every app, in the order of their creation; as the projection shows them when `eventual`.
+    pub(super) fn apps(&self, now: Timestamp, eventual: bool) -> impl Iterator<Item = Cow<'_, App>> {
         let at = self.apps_at(now);
-        self.apps.values().filter_map(move |app| if eventual { app.visible(at) } else { app.committed() }.as_ref())
+        self.apps.since(0).filter_map(move |record| {
+            within(record, |record| {
+                let app = if eventual { record.app.visible(at) } else { record.app.committed() };
+                app.as_ref()
+            })
+        })
     }
 
     /// What happened to an app, oldest first.
-    pub(super) fn changes(&self, id: &str) -> &[Change] {
-        self.changes.get(id).map_or(&[], Vec::as_slice)
+    pub(super) fn changes(&self, id: &str) -> Vec<Change> {
+        self.apps.get(id).map(|record| record.changes.clone()).unwrap_or_default()
     }
 
     /// Makes a user; `None` when the login name or the id is taken.
     pub(super) fn create_user(
         &mut self,
-        id: String,
+        id: &str,
         org: &str,
         login: &str,
         name: &str,
         machine: bool,
-    ) -> Option<&User> {
-        if self.users.contains_key(&id) || self.user_of_login.contains_key(login) {
+    ) -> Option<Cow<'_, User>> {
+        if self.users.contains(id) || self.user_of_login(login).is_some() {
             return None;
         }
-        self.user_of_login.insert(login.to_owned(), id.clone());
+        self.user_of_login.insert(login.to_owned(), id.to_owned());
         let user = User {
-            id: id.clone(),
+            id: id.to_owned(),
             org: org.to_owned(),
             login: login.to_owned(),
             name: name.to_owned(),
@@ -316,15 +377,17 @@ impl World {
             sequence: 1,
             secret: Projected::new(None),
         };
-        Some(self.users.entry(id).or_insert(user))
+        self.users.add(id.to_owned(), user);
+        self.user(id)
     }
 
-    pub(super) fn user(&self, id: &str) -> Option<&User> {
+    pub(super) fn user(&self, id: &str) -> Option<Cow<'_, User>> {
         self.users.get(id)
     }
 
-    pub(super) fn user_of_login(&self, login: &str) -> Option<&User> {
-        self.users.get(self.user_of_login.get(login)?)
+    pub(super) fn user_of_login(&self, login: &str) -> Option<Cow<'_, User>> {
+        let made = self.user_of_login.get(login).cloned();
+        self.user(&made.or_else(|| self.users.seeded().id_of_login(login))?)
     }
 
     pub(super) fn add_key(&mut self, user: &str, key_id: &str, key: MachineKey) {
@@ -347,14 +410,14 @@ impl World {
     }
 
     /// The hash that the token endpoint compares with.
-    pub(super) fn visible_user_secret(&self, now: Timestamp, id: &str) -> Option<&Hash> {
+    pub(super) fn visible_user_secret(&self, now: Timestamp, id: &str) -> Option<Hash> {
         let moment = Moment { now, caught_up: self.users_caught_up };
-        self.users.get(id)?.secret.visible(moment).as_ref()
+        self.users.get(id)?.secret.visible(moment).clone()
     }
 
     /// Writes the hash that the projection of a machine user still shows back into the event log.
     pub(super) fn put_old_user_hash_back(&mut self, now: Timestamp, id: &str) {
-        let visible = self.visible_user_secret(now, id).cloned();
+        let visible = self.visible_user_secret(now, id);
         if self.users.get(id).is_some_and(|user| *user.secret.committed() != visible) {
             self.set_user_hash(now, id, visible);
         }
@@ -363,10 +426,8 @@ impl World {
     /// Writes the hash that the projection of an app still shows back into the event log.
     pub(super) fn put_old_app_hash_back(&mut self, now: Timestamp, id: &str) {
         let visible = self.visible_app(now, id).and_then(|app| app.secret.clone());
-        if let Some(app) = self.app(id)
-            && app.secret != visible
-        {
-            let (editor, event) = (app.details.owner.clone(), format!("config.{}.secret.updated", app.kind.word()));
+        if let Some(app) = self.app(id).filter(|app| app.secret != visible).map(Cow::into_owned) {
+            let (editor, event) = (app.details.owner, format!("config.{}.secret.updated", app.kind.word()));
             self.change_app(now, &editor, id, &event, |app| app.secret = visible);
         }
     }
@@ -401,14 +462,16 @@ impl World {
             editor: editor.to_owned(),
             owner: app.details.owner.clone(),
         };
-        self.changes.entry(app.id.clone()).or_default().push(change);
+        if let Some(record) = self.apps.get_mut(&app.id) {
+            record.changes.push(change);
+        }
         sequence
     }
 
     fn write(&mut self, now: Timestamp, id: &str, app: Option<App>) {
         let (written, moment) = (self.next_event(now), self.apps_at(now));
-        if let Some(projected) = self.apps.get_mut(id) {
-            projected.push(moment, written, app);
+        if let Some(record) = self.apps.get_mut(id) {
+            record.app.push(moment, written, app);
         }
     }
 
@@ -419,7 +482,29 @@ impl World {
     }
 }
 
+/// What `part` finds in a record, borrowed where the record is.
+fn within<'a, T: Clone, P: Clone>(record: Cow<'a, T>, part: impl Fn(&T) -> Option<&P>) -> Option<Cow<'a, P>> {
+    match record {
+        Cow::Borrowed(record) => part(record).map(Cow::Borrowed),
+        Cow::Owned(record) => part(&record).cloned().map(Cow::Owned),
+    }
+}
+
 impl User {
+    /// A machine user whose secret was set once.
+    pub(super) fn machine_with_secret(id: String, org: &str, login: &str, hash: Hash) -> Self {
+        Self {
+            id,
+            org: org.to_owned(),
+            login: login.to_owned(),
+            name: login.to_owned(),
+            machine: true,
+            keys: BTreeMap::new(),
+            sequence: 2,
+            secret: Projected::new(Some(hash)),
+        }
+    }
+
     /// What an answer about this user says, for a change made now.
     pub(super) fn details(&self, now: Timestamp) -> Details {
         Details { sequence: self.sequence, created: now, changed: now, owner: self.org.clone() }

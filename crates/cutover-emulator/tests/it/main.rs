@@ -10,6 +10,7 @@ mod faults_on_the_wire;
 mod hopae;
 mod leaks;
 mod local;
+mod many_targets;
 mod server;
 mod stytch_clients;
 mod stytch_oauth;
