@@ -2,8 +2,7 @@
 
 use std::net::SocketAddr;
 
-use serde_json::{Value, json};
-
+use super::description::{DescribedVendors, Description, Served};
 use crate::vendor::Vendor;
 use crate::world::Emulator;
 
@@ -28,15 +27,17 @@ impl Addresses {
         format!("http://{address}{}", base_path(vendor))
     }
 
-    /// Everything a caller has to know: base URLs, seeded credentials, the control URL.
-    pub(crate) fn describe(&self, emulator: &Emulator) -> Value {
-        let mut vendors = serde_json::to_value(emulator.seeds()).unwrap_or_default();
-        for vendor in Vendor::ALL {
-            if let Some(Value::Object(seed)) = vendors.get_mut(vendor.name()) {
-                seed.insert("base_url".to_owned(), self.base_url(vendor).into());
-            }
+    /// Everything a caller has to know.
+    pub(crate) fn description(&self, emulator: &Emulator) -> Description {
+        let seeds = emulator.seeds();
+        Description {
+            control_url: self.control_url(),
+            vendors: DescribedVendors {
+                stytch: Served { base_url: self.base_url(Vendor::Stytch), seed: seeds.stytch },
+                hopae: Served { base_url: self.base_url(Vendor::Hopae), seed: seeds.hopae },
+                zitadel: Served { base_url: self.base_url(Vendor::Zitadel), seed: seeds.zitadel },
+            },
         }
-        json!({ "control_url": self.control_url(), "vendors": vendors })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The control port.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::Method;
@@ -7,18 +8,20 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::addresses::Addresses;
 use super::body::{AnswerBody, CutOff};
+use super::description::Description;
 use super::vendor::whole;
 use crate::answer;
 use crate::faults;
 use crate::model::{Request, Response};
 use crate::vendor::Vendor;
-use crate::world::Emulator;
+use crate::world::{Emulator, SwitchState};
 
 const PATHS: &[(&str, &str)] = &[
     ("GET /", "this page"),
@@ -66,7 +69,10 @@ async fn respond(
 
 fn control(emulator: &Emulator, addresses: &Addresses, request: &Request) -> Response {
     let path = request.uri().path();
-    match done(emulator, addresses, request.method(), path, request) {
+    if path == "/" && *request.method() == Method::GET {
+        return answer::raw(200, "application/json", page(emulator, addresses));
+    }
+    match done(emulator, request.method(), path, request) {
         Ok(Some(body)) => answer::json(200, &body),
         Ok(None) => {
             let known = PATHS.iter().any(|(route, _)| route.ends_with(&format!(" {path}")));
@@ -77,16 +83,9 @@ fn control(emulator: &Emulator, addresses: &Addresses, request: &Request) -> Res
     }
 }
 
-fn done(
-    emulator: &Emulator,
-    addresses: &Addresses,
-    method: &Method,
-    path: &str,
-    request: &Request,
-) -> Result<Option<Value>, String> {
+fn done(emulator: &Emulator, method: &Method, path: &str, request: &Request) -> Result<Option<Value>, String> {
     let is_post = *method == Method::POST;
     Ok(Some(match path {
-        "/" if *method == Method::GET => all(emulator, addresses),
         "/log" if *method == Method::GET => json!({ "log": emulator.log() }),
         "/clock" if is_post => {
             let wanted = fields(request)?.get("advance_s").and_then(Value::as_f64);
@@ -121,24 +120,38 @@ fn done(
     }))
 }
 
-fn all(emulator: &Emulator, addresses: &Addresses) -> Value {
-    let operations: Map<String, Value> =
-        Vendor::ALL.into_iter().map(|vendor| (vendor.to_string(), json!(emulator.operations(vendor)))).collect();
-    let kinds: Map<String, Value> =
-        faults::KINDS.iter().map(|(form, what)| ((*form).to_owned(), (*what).into())).collect();
-    let mut all = addresses.describe(emulator);
-    all["calls"] = calls();
-    all["now"] = json!(emulator.now());
-    all["operations"] = operations.into();
-    all["behaviours"] = json!(emulator.switches());
-    all["fault_kinds"] = kinds.into();
-    all["faults"] = faults(emulator)["faults"].take();
-    all
+/// Everything there is to say, written at once: with many targets a tree of it would be many times its length.
+#[derive(serde::Serialize)]
+struct Page<'a> {
+    #[serde(flatten)]
+    description: Description,
+    calls: Value,
+    now: Timestamp,
+    operations: BTreeMap<&'a str, &'a [&'a str]>,
+    behaviours: Vec<SwitchState>,
+    fault_kinds: BTreeMap<&'a str, &'a str>,
+    faults: Vec<String>,
+}
+
+fn page(emulator: &Emulator, addresses: &Addresses) -> String {
+    let page = Page {
+        description: addresses.description(emulator),
+        calls: calls(),
+        now: emulator.now(),
+        operations: Vendor::ALL.into_iter().map(|vendor| (vendor.name(), emulator.operations(vendor))).collect(),
+        behaviours: emulator.switches(),
+        fault_kinds: faults::KINDS.iter().copied().collect(),
+        faults: fault_texts(emulator),
+    };
+    serde_json::to_string(&page).unwrap_or_default()
 }
 
 fn faults(emulator: &Emulator) -> Value {
-    let faults: Vec<String> = emulator.faults().iter().map(ToString::to_string).collect();
-    json!({ "faults": faults })
+    json!({ "faults": fault_texts(emulator) })
+}
+
+fn fault_texts(emulator: &Emulator) -> Vec<String> {
+    emulator.faults().iter().map(ToString::to_string).collect()
 }
 
 fn calls() -> Value {

@@ -4,10 +4,10 @@ use std::ops::Deref;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::addresses::Addresses;
+use super::description::{Description, Served};
 use super::{Listen, Server, ServerError};
 use crate::hopae::HopaeSeed;
 use crate::stytch::StytchSeed;
@@ -57,14 +57,6 @@ pub struct LocalVendors {
     /// Dropped to stop the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// A vendor as its client meets it: where it listens, and the credentials it was seeded with as fields.
-#[derive(Clone, Debug)]
-pub struct Served<S> {
-    /// What the vendor's client takes as its base URL: without a slash at its end.
-    pub base_url: String,
-    seed: S,
 }
 
 impl LocalVendors {
@@ -128,9 +120,9 @@ impl LocalVendors {
         self.addresses.control_url()
     }
 
-    /// Everything a caller has to know: base URLs, seeded credentials, the control URL.
-    pub fn describe(&self) -> Value {
-        self.addresses.describe(&self.emulator)
+    /// Everything a caller has to know, to be written down for another program.
+    pub fn description(&self) -> Description {
+        self.addresses.description(&self.emulator)
     }
 }
 
@@ -139,14 +131,6 @@ impl Deref for LocalVendors {
 
     fn deref(&self) -> &Emulator {
         &self.emulator
-    }
-}
-
-impl<S> Deref for Served<S> {
-    type Target = S;
-
-    fn deref(&self) -> &S {
-        &self.seed
     }
 }
 

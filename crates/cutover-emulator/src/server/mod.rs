@@ -17,6 +17,7 @@
 mod addresses;
 mod body;
 mod control;
+mod description;
 mod line;
 mod local;
 mod vendor;
@@ -28,7 +29,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-pub use self::local::{LocalVendors, Served};
+pub use self::description::{DescribedVendors, Description, Served};
+pub use self::local::LocalVendors;
 
 use self::addresses::Addresses;
 use crate::vendor::Vendor;
@@ -126,8 +128,13 @@ impl Server {
     }
 
     /// Everything a caller has to know: base URLs, seeded credentials, the control URL.
+    pub fn description(&self) -> Description {
+        self.addresses.description(&self.emulator)
+    }
+
+    /// The same as JSON, for whoever picks parts of it by name.
     pub fn describe(&self) -> Value {
-        self.addresses.describe(&self.emulator)
+        serde_json::to_value(self.description()).unwrap_or_default()
     }
 
     /// Closes every port and every connection and waits until they are closed.

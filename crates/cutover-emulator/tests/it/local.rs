@@ -54,7 +54,7 @@ fn faults_and_time_are_methods() {
     assert!(ask().is_ok());
     let at: Vec<i64> = vendors.log().iter().map(|entry| entry.at.as_second()).collect();
     assert_eq!(at, [0, 60]);
-    assert_eq!(vendors.describe()["vendors"]["stytch"]["project_id"], vendors.stytch().project_id);
+    assert_eq!(vendors.description().vendors.stytch.project_id, vendors.stytch().project_id);
 }
 
 #[tokio::test]
