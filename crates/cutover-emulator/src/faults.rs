@@ -132,7 +132,7 @@ pub const KINDS: &[(&str, &str)] = &[
     ("delay:MILLISECONDS", "the vendor acts, the answer comes late"),
     ("duplicate_later[:REQUESTS]", "the same request arrives again after so many others (1)"),
     ("deliver_late[:REQUESTS]", "no answer; the request arrives after so many others (1)"),
-    ("429[:SECONDS]", "the vendor refuses, with Retry-After when seconds are given"),
+    ("429[:SECONDS]", "the vendor refuses; Retry-After says so many seconds, or what it says by itself"),
     ("500_before_commit", "the vendor fails and has not acted"),
     ("500_after_commit", "the vendor acts and then answers 500"),
     ("wrong_content_type", "the vendor acts, the answer claims to be plain text"),

@@ -33,3 +33,8 @@ pub use model::{Model, Request, Response, Switch, UnknownBehaviour};
 pub use seeds::{SeededSecret, Seeds};
 pub use vendor::{UnknownVendor, Vendor};
 pub use world::{Builder, ControlError, Emulator, SwitchState, UNROUTED};
+
+/// The users' page, whose examples have to compile.
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../../../docs/emulator.md")]
+struct UsersPage;
