@@ -36,7 +36,8 @@ pub(crate) fn test(args: &[String]) -> Done {
     if args.iter().all(|arg| !arg.starts_with("-p") && !arg.starts_with("--package")) {
         command.arg("--workspace");
     }
-    command.args(args).env("CUTOVER_TEST_LOGS", &folder).stdout(Stdio::piped());
+    // One failure does not hide the next.
+    command.arg("--no-fail-fast").args(args).env("CUTOVER_TEST_LOGS", &folder).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("cargo test did not start: {error}"))?;
     let mut count = Count::default();
     if let Some(stdout) = child.stdout.take() {

@@ -97,26 +97,3 @@ async fn every_behaviour_is_listed_with_its_values_and_what_the_vendor_says() {
     let set = run(cutover(Path::new("/"), set)).await;
     assert!(set.stdout.contains("stytch.start_while_pending = replace | error"), "{set:?}");
 }
-
-#[tokio::test]
-async fn the_page_about_the_emulator_names_every_behaviour_call_and_kind_of_fault() {
-    const PAGE: &str = include_str!("../../../../docs/emulator.md");
-    let listed = run(cutover(Path::new("/"), ["emulate", "--list-behaviours", "--json"])).await.document();
-    for behaviour in listed["behaviours"].as_array().expect("a list") {
-        let name = behaviour["name"].as_str().expect("a name");
-        let row = PAGE.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
-        let row = row.unwrap_or_else(|| panic!("docs/emulator.md does not name {name}")).replace("\\|", "|");
-        for value in behaviour["values"].as_array().expect("values") {
-            let value = value.as_str().expect("text");
-            assert!(row.contains(&format!("`{value}`")), "docs/emulator.md: {name} lacks {value}");
-        }
-        assert!(
-            row.contains(behaviour["citation"].as_str().expect("text")),
-            "docs/emulator.md: what is said of {name}"
-        );
-    }
-    for (form, _) in cutover_emulator::faults::KINDS {
-        let kind = form.split([':', '[']).next().expect("a first part");
-        assert!(PAGE.contains(&format!("`{kind}")), "docs/emulator.md does not name the fault {kind}");
-    }
-}
