@@ -10,6 +10,7 @@ use http::header;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
+use crate::json::{Json, ToJson as _};
 use crate::model::{Request, Response};
 
 /// An answer with `body` as compact JSON.
@@ -19,9 +20,17 @@ pub fn json(status: u16, body: &Value) -> Response {
 
 /// An answer with `body` as JSON whose whitespace is as odd as JSON allows, drawn from `rng`.
 pub fn json_spaced(status: u16, body: &Value, rng: &mut fastrand::Rng) -> Response {
-    let mut spaced = Spaced { text: Vec::with_capacity(1024), rng, drawn: 0, left: 0 };
-    spaced.write(body);
-    raw(status, "application/json", spaced.text)
+    spaced(status, body.to_json(), rng)
+}
+
+/// An answer with `body` as JSON without whitespace.
+pub(crate) fn compact(status: u16, body: &Json) -> Response {
+    raw(status, "application/json", body.compact())
+}
+
+/// An answer with `body` as JSON with odd whitespace.
+pub(crate) fn spaced(status: u16, body: Json, rng: &mut fastrand::Rng) -> Response {
+    raw(status, "application/json", body.spaced(rng))
 }
 
 /// An answer without a body.
@@ -157,68 +166,6 @@ fn pairs(bytes: &[u8]) -> BTreeMap<String, String> {
 
 fn status_code(status: u16) -> http::StatusCode {
     http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-/// Writes JSON with odd whitespace.
-struct Spaced<'a> {
-    text: Vec<u8>,
-    rng: &'a mut fastrand::Rng,
-    /// Bits that were drawn and not used.
-    drawn: u64,
-    left: u32,
-}
-
-impl Spaced<'_> {
-    fn write(&mut self, value: &Value) {
-        match value {
-            Value::Object(fields) => {
-                self.text.push(b'{');
-                let mut fields: Vec<_> = fields.iter().collect();
-                self.rng.shuffle(&mut fields);
-                for (at, (name, value)) in fields.into_iter().enumerate() {
-                    self.separate(at);
-                    self.leaf(name);
-                    self.space();
-                    self.text.push(b':');
-                    self.space();
-                    self.write(value);
-                }
-                self.space();
-                self.text.push(b'}');
-            }
-            Value::Array(items) => {
-                self.text.push(b'[');
-                for (at, item) in items.iter().enumerate() {
-                    self.separate(at);
-                    self.write(item);
-                }
-                self.space();
-                self.text.push(b']');
-            }
-            leaf => self.leaf(leaf),
-        }
-    }
-
-    fn leaf(&mut self, leaf: &(impl serde::Serialize + ?Sized)) {
-        // Neither memory nor a value without maps can refuse this.
-        let _written = serde_json::to_writer(&mut self.text, leaf);
-    }
-
-    fn separate(&mut self, at: usize) {
-        if 0 < at {
-            self.text.push(b',');
-        }
-        self.space();
-    }
-
-    fn space(&mut self) {
-        const SPACES: [&[u8]; 8] = [b"", b"", b"", b"", b" ", b"\n  ", b"\t", b"\r\n"];
-        if self.left == 0 {
-            (self.drawn, self.left) = (self.rng.u64(..), u64::BITS / 3);
-        }
-        self.text.extend_from_slice(SPACES[(self.drawn & 7) as usize]);
-        (self.drawn, self.left) = (self.drawn >> 3, self.left - 1);
-    }
 }
 
 #[cfg(test)]

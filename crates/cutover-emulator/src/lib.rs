@@ -10,6 +10,7 @@ mod disturb;
 mod exchange;
 pub mod faults;
 pub mod hopae;
+mod json;
 mod log;
 pub mod model;
 pub mod secret;

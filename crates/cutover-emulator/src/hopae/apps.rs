@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::header::LOCATION;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::idempotency::{self, Fingerprint, Found};
 use super::refusal::Refusal;
@@ -11,6 +11,7 @@ use super::settings::{DeleteAnswer, FieldCase, PatchSecret, RotateStatus};
 use super::state::{App, WorkspaceId};
 use super::{Call, Hopae, wire};
 use crate::answer;
+use crate::json::{Json, ToJson as _, json};
 use crate::model::Response;
 
 /// An answer of a workspace route.
@@ -29,7 +30,7 @@ impl Hopae {
         let (app, secret) = self.make(call, &name);
         let object = wire::app(&app, &self.workspaces, &self.settings, Some(&secret));
         let location = format!("/connect/v1/apps/{}", app.client_id);
-        Ok(answer::with_header(self.answer(201, &object), LOCATION, &location))
+        Ok(answer::with_header(self.answer(201, object), LOCATION, &location))
     }
 
     pub(super) fn batch_create(&mut self, call: &Call<'_>) -> Outcome {
@@ -43,7 +44,7 @@ impl Hopae {
                 Ok(object) => results.push(object),
                 Err(refusal) => {
                     errors += 1;
-                    results.push(json!({"error": refusal.error()}));
+                    results.push(json!({"error": move refusal.error()}));
                     if !go_on {
                         break;
                     }
@@ -51,7 +52,7 @@ impl Hopae {
             }
         }
         let done = results.len() - errors;
-        Ok(self.answer(201, &json!({"results": results, "successCount": done, "errorCount": errors})))
+        Ok(self.answer(201, json!({"results": move results, "successCount": done, "errorCount": errors})))
     }
 
     pub(super) fn list(&mut self, call: &Call<'_>) -> Outcome {
@@ -66,13 +67,13 @@ impl Hopae {
             return Err(Refusal::invalid("limit"));
         }
         let (page, total) = self.workspaces.page(call.workspace, offset, limit);
-        let data: Vec<Value> =
+        let data: Vec<Json> =
             page.into_iter().map(|app| wire::app(&app, &self.workspaces, &self.settings, None)).collect();
-        let mut body = json!({"data": data, "total": total, "limit": limit, "offset": offset});
+        let mut body = json!({"data": move data, "total": total, "limit": limit, "offset": offset});
         if self.settings.field_case == FieldCase::Snake {
-            body["object"] = json!("list");
+            body.set("object", json!("list"));
         }
-        Ok(self.answer(200, &body))
+        Ok(self.answer(200, body))
     }
 
     pub(super) fn get(&mut self, call: &Call<'_>, client_id: &str) -> Outcome {
@@ -115,7 +116,7 @@ impl Hopae {
         }
         Ok(match self.settings.delete_answer {
             DeleteAnswer::Empty => answer::empty(200),
-            DeleteAnswer::Object => answer::json(200, &json!({})),
+            DeleteAnswer::Object => answer::compact(200, &json!({})),
         })
     }
 
@@ -127,12 +128,12 @@ impl Hopae {
             RotateStatus::Created => 201,
             RotateStatus::Ok => 200,
         };
-        Ok(self.answer(status, &json!({"clientSecret": secret})))
+        Ok(self.answer(status, json!({"clientSecret": move secret})))
     }
 
     pub(super) fn redirect_uris(&mut self, call: &Call<'_>, client_id: &str) -> Outcome {
         let uris = json!({"redirectUris": self.app(call.workspace, client_id)?.redirect_uris});
-        Ok(self.answer(200, &uris))
+        Ok(self.answer(200, uris))
     }
 
     pub(super) fn set_redirect_uris(&mut self, call: &Call<'_>, client_id: &str) -> Outcome {
@@ -144,7 +145,7 @@ impl Hopae {
 
     pub(super) fn webhook(&mut self, call: &Call<'_>, client_id: &str) -> Outcome {
         let config = wire::webhook(&*self.app(call.workspace, client_id)?, &self.workspaces, &self.settings);
-        Ok(self.answer(200, &config))
+        Ok(self.answer(200, config))
     }
 
     pub(super) fn set_webhook(&mut self, call: &Call<'_>, client_id: &str) -> Outcome {
@@ -157,7 +158,7 @@ impl Hopae {
     pub(super) fn rotate_webhook(&mut self, call: &Call<'_>, client_id: &str) -> Outcome {
         let secret = self.workspaces.rotate_webhook(call.now, call.workspace, client_id);
         let secret = secret.ok_or_else(Refusal::not_found)?;
-        Ok(self.answer(200, &json!({"secret": secret})))
+        Ok(self.answer(200, json!({"secret": move secret})))
     }
 
     /// Runs `operation` once per key and window; a repetition is answered from the table.
@@ -180,7 +181,7 @@ impl Hopae {
         }
     }
 
-    fn batch_item(&mut self, call: &Call<'_>, item: &Value) -> Result<Value, Refusal> {
+    fn batch_item(&mut self, call: &Call<'_>, item: &Value) -> Result<Json, Refusal> {
         let object = item.as_object().ok_or_else(|| Refusal::invalid("items"))?;
         let Some(key) = wire::text(object, "idempotencyKey")? else { return self.make_item(call, object) };
         if !idempotency::is_key(&key) {
@@ -190,16 +191,19 @@ impl Hopae {
         let print = Fingerprint::of(call.request.method().as_str(), path, item, self.settings.fingerprint);
         let in_progress = self.settings.in_progress;
         match self.replays.find(call.now, call.workspace, &key, print, in_progress)? {
-            Found::Answer(response) => serde_json::from_slice(response.body()).map_err(|_| Refusal::broken()),
+            Found::Answer(response) => {
+                let kept: Value = serde_json::from_slice(response.body()).map_err(|_| Refusal::broken())?;
+                Ok(kept.to_json())
+            }
             Found::Nothing => {
                 let made = self.make_item(call, object)?;
-                self.replays.keep(call.now, call.workspace, &key, print, answer::json(201, &made));
+                self.replays.keep(call.now, call.workspace, &key, print, answer::compact(201, &made));
                 Ok(made)
             }
         }
     }
 
-    fn make_item(&mut self, call: &Call<'_>, item: &Map<String, Value>) -> Result<Value, Refusal> {
+    fn make_item(&mut self, call: &Call<'_>, item: &Map<String, Value>) -> Result<Json, Refusal> {
         let name = wire::name(item)?;
         let uris = wire::texts(item, "redirectUris")?.unwrap_or_default();
         let config = item.get("webhookConfig").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -239,14 +243,14 @@ impl Hopae {
 
     fn shown(&mut self, workspace: WorkspaceId, client_id: &str) -> Outcome {
         let object = wire::app(&*self.app(workspace, client_id)?, &self.workspaces, &self.settings, None);
-        Ok(self.answer(200, &object))
+        Ok(self.answer(200, object))
     }
 }
 
 /// The body as it counts for a fingerprint: what was said, however it was spaced; no body is an empty object.
 fn canonical(call: &Call<'_>) -> Value {
     match answer::body_json(call.request) {
-        Ok(body) => body.unwrap_or_else(|| json!({})),
+        Ok(body) => body.unwrap_or_else(|| Value::Object(Map::new())),
         Err(_) => Value::from(String::from_utf8_lossy(call.request.body()).into_owned()),
     }
 }

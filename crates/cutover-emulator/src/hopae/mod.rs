@@ -15,8 +15,8 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
+use crate::json::Json;
 use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
 use crate::seeds::SeededSecret;
 use crate::{answer, secret};
@@ -117,15 +117,15 @@ impl Hopae {
     fn app_route(&mut self, now: Timestamp, request: &Request) -> Response {
         let known = answer::basic(request).is_some_and(|(id, secret)| self.workspaces.accepts(&id, &secret));
         if known {
-            self.answer(200, &wire::providers())
+            self.answer(200, wire::providers())
         } else {
             Refusal::client_unauthenticated().into_problem(now, PROVIDERS)
         }
     }
 
     /// A success, spaced and ordered as JSON allows: nothing may depend on that.
-    fn answer(&mut self, status: u16, body: &Value) -> Response {
-        answer::json_spaced(status, body, &mut self.rng)
+    fn answer(&mut self, status: u16, body: Json) -> Response {
+        answer::spaced(status, body, &mut self.rng)
     }
 
     fn replayed(&self, response: Response) -> Response {

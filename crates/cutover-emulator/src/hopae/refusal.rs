@@ -1,9 +1,9 @@
 //! The two envelopes in which Hopae says no.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use crate::answer;
+use crate::json::{Json, json};
 use crate::model::Response;
 
 /// Why a request on a workspace route is refused.
@@ -12,12 +12,13 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) code: &'static str,
     pub(super) message: &'static str,
-    pub(super) details: Option<Value>,
+    /// The parameter that it is about.
+    pub(super) parameter: Option<String>,
 }
 
 impl Refusal {
     fn new(status: u16, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message, details: None }
+        Self { status, code, message, parameter: None }
     }
 
     pub(super) fn unauthenticated() -> Self {
@@ -34,13 +35,13 @@ impl Refusal {
 
     pub(super) fn missing(parameter: &str) -> Self {
         let refusal = Self::new(400, "VALIDATION_MISSING_PARAMETER", "A required parameter is missing.");
-        Self { details: Some(json!({"parameter": parameter})), ..refusal }
+        Self { parameter: Some(parameter.to_owned()), ..refusal }
     }
 
     /// A parameter with a value that is not repeated in the answer: it may be a secret.
     pub(super) fn invalid(parameter: &str) -> Self {
         let refusal = Self::new(400, "VALIDATION_INVALID_PARAMETER", "A parameter has a value that is not allowed.");
-        Self { details: Some(json!({"parameter": parameter})), ..refusal }
+        Self { parameter: Some(parameter.to_owned()), ..refusal }
     }
 
     pub(super) fn key_conflict() -> Self {
@@ -61,17 +62,17 @@ impl Refusal {
     }
 
     /// The inner object, which batch results carry on its own.
-    pub(super) fn error(&self) -> Value {
+    pub(super) fn error(&self) -> Json {
         let mut error = json!({"code": self.code, "message": self.message});
-        if let Some(details) = &self.details {
-            error["details"] = details.clone();
+        if let Some(parameter) = &self.parameter {
+            error.set("details", json!({"parameter": parameter}));
         }
         error
     }
 
     /// The answer on a workspace route.
     pub(super) fn into_response(self, request_id: &str) -> Response {
-        answer::json(self.status, &json!({"error": self.error(), "request_id": request_id}))
+        answer::compact(self.status, &json!({"error": move self.error(), "request_id": request_id}))
     }
 
     /// The answer on an App API route.
@@ -82,10 +83,10 @@ impl Refusal {
             "status": self.status,
             "detail": self.message,
             "instance": instance,
-            "timestamp": super::millis(now),
+            "timestamp": move super::millis(now),
             "context": {},
             "doc_url": format!("https://docs.hopae.com/api-reference/error-codes#{fragment}"),
         });
-        answer::json(self.status, &body)
+        answer::compact(self.status, &body)
     }
 }

@@ -1,11 +1,12 @@
 //! Hopae's JSON: what answers look like, and how bodies are read.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 use super::settings::{FieldCase, GetSecret, Settings, WebhookSecretRead};
 use super::state::{App, Webhook, Workspaces};
 use crate::answer;
+use crate::json::{Json, json};
 use crate::model::Request;
 use crate::secret::last_four;
 
@@ -15,7 +16,7 @@ use crate::secret::last_four;
 /// Units: `createdAt` and `updatedAt` are RFC 3339 in UTC; epoch seconds in snake case.
 /// Errors: none of its own.
 /// Source: <https://docs.hopae.com/api-reference/workspace/create-app> and the vendor's OpenAPI.
-pub(super) fn app(app: &App, workspaces: &Workspaces, settings: &Settings, secret: Option<&str>) -> Value {
+pub(super) fn app(app: &App, workspaces: &Workspaces, settings: &Settings, secret: Option<&str>) -> Json {
     let workflow = format!("wf_{}", app.client_id.to_ascii_lowercase());
     let mut object = json!({
         "clientId": app.client_id,
@@ -30,9 +31,9 @@ pub(super) fn app(app: &App, workspaces: &Workspaces, settings: &Settings, secre
             "nodes": [],
         }],
         "organizationId": workspaces.organization(app.workspace),
-        "webhookConfig": webhook(app, workspaces, settings),
-        "createdAt": super::millis(app.created),
-        "updatedAt": super::millis(app.updated),
+        "webhookConfig": move webhook(app, workspaces, settings),
+        "createdAt": move super::millis(app.created),
+        "updatedAt": move super::millis(app.updated),
     });
     let shown = match (secret, settings.get_secret) {
         (Some(secret), _) => Some(secret.to_owned()),
@@ -47,21 +48,21 @@ pub(super) fn app(app: &App, workspaces: &Workspaces, settings: &Settings, secre
         ("defaultFailureRedirectUri", &app.failure_redirect),
     ] {
         if let Some(value) = value {
-            object[name] = json!(value);
+            object.set(name, json!(value));
         }
     }
     match settings.field_case {
         FieldCase::Camel => object,
         FieldCase::Snake => {
-            object["createdAt"] = json!(app.created.as_second());
-            object["updatedAt"] = json!(app.updated.as_second());
+            object.set("createdAt", json!(app.created.as_second()));
+            object.set("updatedAt", json!(app.updated.as_second()));
             snake(object)
         }
     }
 }
 
 /// The webhook configuration, with as much of its secret as the switch `webhook_secret_read` says.
-pub(super) fn webhook(app: &App, workspaces: &Workspaces, settings: &Settings) -> Value {
+pub(super) fn webhook(app: &App, workspaces: &Workspaces, settings: &Settings) -> Json {
     let Webhook { url, enabled, retry_attempts, timeout_seconds, events } = &app.webhook;
     let mut object = json!({
         "enabled": enabled,
@@ -70,19 +71,20 @@ pub(super) fn webhook(app: &App, workspaces: &Workspaces, settings: &Settings) -
         "events": events,
     });
     if let Some(url) = url {
-        object["url"] = json!(url);
+        object.set("url", json!(url));
     }
     if let Some(secret) = workspaces.webhook_secret(app) {
-        object["secret"] = match settings.webhook_secret_read {
+        let shown = match settings.webhook_secret_read {
             WebhookSecretRead::Redacted => json!(format!("whsec_****{}", last_four(&secret))),
             WebhookSecretRead::Full => json!(secret),
         };
+        object.set("secret", shown);
     }
     object
 }
 
 /// The eID providers of an app, as the App API lists them.
-pub(super) fn providers() -> Value {
+pub(super) fn providers() -> Json {
     json!([{
         "id": "passport",
         "name": "Passport",
@@ -148,12 +150,13 @@ pub(super) fn merge_webhook(webhook: &Webhook, object: &Map<String, Value>) -> R
     Ok(merged)
 }
 
-fn snake(value: Value) -> Value {
+fn snake(value: Json) -> Json {
     match value {
-        Value::Object(fields) => {
-            fields.into_iter().map(|(name, value)| (answer::snake_case(&name), snake(value))).collect()
+        Json::Object(members) => {
+            let renamed = members.into_iter().map(|(name, value)| (answer::snake_case(&name).into(), snake(value)));
+            Json::Object(renamed.collect())
         }
-        Value::Array(items) => items.into_iter().map(snake).collect(),
+        Json::List(items) => Json::List(items.into_iter().map(snake).collect()),
         leaf => leaf,
     }
 }

@@ -1,10 +1,11 @@
 //! A client as Stytch keeps it, and the three shapes in which it shows one.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use super::route::Family;
+use crate::json::{Json, json};
 use crate::secret::{self, Hash};
 
 /// One client. Of its secrets only hashes and last characters are here.
@@ -63,34 +64,26 @@ impl Client {
         }
     }
 
-    pub(super) fn shown(&self, shape: Shape<'_>, older_server: bool) -> Value {
-        let fields = match &self.fields {
-            Fields::ConnectedApp(fields) => serde_json::to_value(fields),
-            Fields::M2m(fields) => serde_json::to_value(fields),
+    pub(super) fn shown(&self, shape: Shape<'_>, older_server: bool) -> Json {
+        let mut shown = match &self.fields {
+            Fields::ConnectedApp(fields) => fields.shown(),
+            Fields::M2m(fields) => fields.shown(),
         };
-        let Ok(Value::Object(mut shown)) = fields else { return Value::Null };
         let last_four = |kept: &Option<Kept>| kept.as_ref().map(|kept| kept.last_four.clone());
-        let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
-        put("client_id", self.id.as_str().into());
-        put("client_secret_last_four", last_four(&self.current).into());
-        put("next_client_secret_last_four", last_four(&self.next).into());
+        shown.set("client_id", json!(self.id));
+        shown.set("client_secret_last_four", json!(move last_four(&self.current)));
+        shown.set("next_client_secret_last_four", json!(move last_four(&self.next)));
         match shape {
-            Shape::Base if self.family() == Family::ConnectedApp => {
-                put("creation_method", "api".into());
-            }
+            Shape::Base if self.family() == Family::ConnectedApp => shown.set("creation_method", json!("api")),
             Shape::Base | Shape::WithSecret(None) => {}
-            Shape::WithSecret(Some(secret)) => {
-                put("client_secret", secret.into());
-            }
-            Shape::WithNextSecret(secret) => {
-                put("next_client_secret", secret.into());
-            }
+            Shape::WithSecret(Some(secret)) => shown.set("client_secret", json!(secret)),
+            Shape::WithNextSecret(secret) => shown.set("next_client_secret", json!(secret)),
         }
         if older_server {
             shown.remove("creation_method");
             shown.remove("id_token_template_content");
         }
-        Value::Object(shown)
+        shown
     }
 }
 
@@ -105,8 +98,8 @@ pub(super) enum Shape<'a> {
     WithNextSecret(&'a str),
 }
 
-/// A Connected App's fields, as shown.
-#[derive(Clone, Serialize)]
+/// A Connected App's fields.
+#[derive(Clone)]
 pub(super) struct AppFields {
     client_name: String,
     client_description: String,
@@ -121,16 +114,27 @@ pub(super) struct AppFields {
     bypass_consent_for_offline_access: bool,
     access_token_custom_audience: Option<String>,
     logo_url: Option<String>,
-    client_id_metadata_url: Option<String>,
 }
 
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy)]
 enum AppType {
     FirstParty,
     FirstPartyPublic,
     ThirdParty,
     ThirdPartyPublic,
+}
+
+impl AppType {
+    const ALL: [Self; 4] = [Self::FirstParty, Self::FirstPartyPublic, Self::ThirdParty, Self::ThirdPartyPublic];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::FirstParty => "first_party",
+            Self::FirstPartyPublic => "first_party_public",
+            Self::ThirdParty => "third_party",
+            Self::ThirdPartyPublic => "third_party_public",
+        }
+    }
 }
 
 /// What create and update of a Connected App take; null is as good as absent.
@@ -153,12 +157,9 @@ pub(super) struct AppInput {
 impl AppFields {
     /// The fields of a new app; `bad_type` is the error type for a wrong `client_type`.
     pub(super) fn create(input: AppInput, bad_type: &'static str) -> Result<Self, Problem> {
-        let client_type = match input.client_type.as_deref() {
-            Some("first_party") => AppType::FirstParty,
-            Some("first_party_public") => AppType::FirstPartyPublic,
-            Some("third_party") => AppType::ThirdParty,
-            Some("third_party_public") => AppType::ThirdPartyPublic,
-            _ => return Err(Problem::api(400, bad_type, "client_type is not one of the four.")),
+        let wanted = AppType::ALL.into_iter().find(|kind| input.client_type.as_deref() == Some(kind.name()));
+        let Some(client_type) = wanted else {
+            return Err(Problem::api(400, bad_type, "client_type is not one of the four."));
         };
         let mut fields = Self::of_type(client_type);
         fields.update(input)?;
@@ -186,8 +187,26 @@ impl AppFields {
             bypass_consent_for_offline_access: false,
             access_token_custom_audience: None,
             logo_url: None,
-            client_id_metadata_url: None,
         }
+    }
+
+    fn shown(&self) -> Json {
+        json!({
+            "client_name": self.client_name,
+            "client_description": self.client_description,
+            "status": move self.status.name(),
+            "client_type": move self.client_type.name(),
+            "full_access_allowed": self.full_access_allowed,
+            "redirect_urls": self.redirect_urls,
+            "post_logout_redirect_urls": self.post_logout_redirect_urls,
+            "access_token_expiry_minutes": self.access_token_expiry_minutes,
+            "access_token_template_content": self.access_token_template_content,
+            "id_token_template_content": self.id_token_template_content,
+            "bypass_consent_for_offline_access": self.bypass_consent_for_offline_access,
+            "access_token_custom_audience": self.access_token_custom_audience,
+            "logo_url": self.logo_url,
+            "client_id_metadata_url": null,
+        })
     }
 
     /// Takes over what `input` holds; the type of a client never changes.
@@ -221,8 +240,8 @@ impl AppFields {
     }
 }
 
-/// An M2M client's fields, as shown.
-#[derive(Clone, Serialize)]
+/// An M2M client's fields.
+#[derive(Clone)]
 pub(super) struct M2mFields {
     pub(super) client_name: String,
     client_description: String,
@@ -231,11 +250,19 @@ pub(super) struct M2mFields {
     trusted_metadata: Map<String, Value>,
 }
 
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy)]
 enum Status {
     Active,
     Inactive,
+}
+
+impl Status {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+        }
+    }
 }
 
 /// What create and update of an M2M client take; null is as good as absent.
@@ -275,6 +302,16 @@ impl M2mFields {
             scopes: Vec::new(),
             trusted_metadata: Map::new(),
         }
+    }
+
+    fn shown(&self) -> Json {
+        json!({
+            "client_name": self.client_name,
+            "client_description": self.client_description,
+            "status": move self.status.name(),
+            "scopes": self.scopes,
+            "trusted_metadata": self.trusted_metadata,
+        })
     }
 
     pub(super) fn update(&mut self, input: M2mInput) -> Result<(), Problem> {

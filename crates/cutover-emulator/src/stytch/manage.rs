@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Stytch;
 use super::client::{AppFields, AppInput, Client, Fields, Kept, M2mFields, M2mInput, Shape, invalid_argument};
@@ -15,11 +15,12 @@ use super::settings::{
     SecretEntropyRule, SecretLength, SecretLengthMax, StartWhilePending, UnknownFields, UnknownM2mClientStatus,
 };
 use crate::answer;
+use crate::json::{Json, json};
 use crate::model::Request;
 use crate::secret;
 
 /// Status and fields of a success, without the envelope's.
-pub(super) type Success = (u16, Value);
+pub(super) type Success = (u16, Json);
 
 impl Stytch {
     /// Answers a call of the project about its clients.
@@ -34,7 +35,7 @@ impl Stytch {
                     Family::ConnectedApp => "connected_apps",
                     Family::M2m => "m2m_clients",
                 };
-                Ok((200, json!({ name: clients, "results_metadata": metadata })))
+                Ok((200, json!({ name: move clients, "results_metadata": move metadata })))
             }
             Verb::Get(id) => {
                 let client = self.find(family, id)?;
@@ -157,23 +158,23 @@ impl Stytch {
         Ok(client)
     }
 
-    fn envelope(&self, client: &Client, shape: Shape<'_>) -> Value {
+    fn envelope(&self, client: &Client, shape: Shape<'_>) -> Json {
         let name = match client.family() {
             Family::ConnectedApp => "connected_app",
             Family::M2m => "m2m_client",
         };
-        json!({ name: self.shown(client, shape) })
+        json!({ name: move self.shown(client, shape) })
     }
 
-    fn shown(&self, client: &Client, shape: Shape<'_>) -> Value {
+    fn shown(&self, client: &Client, shape: Shape<'_>) -> Json {
         let mut shown = client.shown(shape, self.settings.older_server == OlderServer::On);
         if self.settings.unknown_fields == UnknownFields::Present {
-            shown["policy_hints"] = json!({ "revision": client.order, "labels": [] });
+            shown.set("policy_hints", json!({ "revision": client.order, "labels": [] }));
         }
         shown
     }
 
-    fn page(&self, family: Family, page: &search::Search) -> Result<(Vec<Value>, Value), Problem> {
+    fn page(&self, family: Family, page: &search::Search) -> Result<(Vec<Json>, Json), Problem> {
         let matching = |from| self.clients.since(family, from).filter(|client| page.query.matches(client));
         let total = match self.settings.search_total {
             SearchTotal::Hidden => -1,
@@ -194,7 +195,7 @@ impl Stytch {
             }
         }
         let cursor = rest.peek().map(|client| search::cursor(client.order));
-        Ok((clients, json!({ "total": total, "next_cursor": cursor })))
+        Ok((clients, json!({ "total": total, "next_cursor": move cursor })))
     }
 
     fn find(&self, family: Family, id: &str) -> Result<Cow<'_, Client>, Problem> {
@@ -287,7 +288,7 @@ impl Stytch {
 pub(super) fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     let value = answer::body_json(request).map_err(|_| Problem::api(400, "bad_request", "The body is not JSON."))?;
     let value = match value {
-        None | Some(Value::Null) => json!({}),
+        None | Some(Value::Null) => Value::Object(serde_json::Map::new()),
         Some(value @ Value::Object(_)) => value,
         Some(_) => return Err(Problem::api(400, "bad_request", "The body is not an object.")),
     };

@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use http::header;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 pub use self::seed::{StytchKind, StytchSeed, StytchTarget};
 
@@ -25,6 +24,7 @@ use self::problem::{Dialect, Problem};
 use self::route::{OPERATIONS, Route};
 use self::settings::{RetryAfter, Settings, UnknownFields, Whitespace};
 use crate::answer;
+use crate::json::{Json, json};
 use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
 use crate::secret::{self, Hash};
 use crate::seeds::SeededSecret;
@@ -67,7 +67,7 @@ impl Stytch {
         (Self { project_id, project_secret, clients, rng, settings: Settings::default() }, secret)
     }
 
-    fn answer(&mut self, now: Timestamp, request: &Request) -> Result<(u16, Value), Problem> {
+    fn answer(&mut self, now: Timestamp, request: &Request) -> Result<(u16, Json), Problem> {
         match Route::of(request)? {
             Route::Client(family, verb) => self.manage(request, family, &verb),
             Route::Token(project) => self.token(now, request, project.as_deref()),
@@ -77,19 +77,19 @@ impl Stytch {
     }
 
     /// Writes an answer with the whitespace that is chosen.
-    fn write(&self, status: u16, body: &Value, rng: &mut fastrand::Rng) -> Response {
+    fn write(&self, status: u16, body: Json, rng: &mut fastrand::Rng) -> Response {
         match self.settings.whitespace {
-            Whitespace::Odd => answer::json_spaced(status, body, rng),
-            Whitespace::Compact => answer::json(status, body),
+            Whitespace::Odd => answer::spaced(status, body, rng),
+            Whitespace::Compact => answer::compact(status, &body),
         }
     }
 
     fn refuse(&self, problem: &Problem, rng: &mut fastrand::Rng) -> Response {
         let mut body = problem.body(&request_id(rng));
         if problem.dialect == Dialect::Api && self.settings.unknown_fields == UnknownFields::Present {
-            body["error_details"] = json!({});
+            body.set("error_details", json!({}));
         }
-        let response = self.write(problem.status, &body, rng);
+        let response = self.write(problem.status, body, rng);
         if problem.challenge {
             answer::with_header(response, header::WWW_AUTHENTICATE, "Basic realm=\"stytch\"")
         } else {
@@ -123,12 +123,12 @@ impl Model for Stytch {
         match answered {
             Err(problem) => self.refuse(&problem, &mut rng),
             Ok((status, mut body)) => {
-                body["status_code"] = status.into();
-                body["request_id"] = request_id(&mut rng).into();
+                body.set("status_code", json!(status));
+                body.set("request_id", Json::from(request_id(&mut rng)));
                 if self.settings.unknown_fields == UnknownFields::Present {
-                    body["served_by"] = json!({ "region": null });
+                    body.set("served_by", json!({ "region": null }));
                 }
-                self.write(status, &body, &mut rng)
+                self.write(status, body, &mut rng)
             }
         }
     }

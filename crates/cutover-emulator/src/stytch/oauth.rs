@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::client::{Client, Fields};
 use super::manage::Success;
@@ -14,6 +14,7 @@ use super::route::Family;
 use super::settings::{ClientCredentialsError, InactiveClientError, InvalidClientBasicStatus, InvalidClientStatus};
 use super::{Stytch, keys};
 use crate::answer;
+use crate::json::json;
 use crate::model::Request;
 use crate::secret;
 
@@ -57,7 +58,7 @@ impl Stytch {
         };
         let scope = granted(&fields.scopes, input.get("scope").map(String::as_str))?;
         let second = now.as_second();
-        let claims = json!({
+        let claims = serde_json::json!({
             "sub": client.id,
             "iss": format!("stytch.com/{}", self.project_id),
             "aud": [self.project_id],
@@ -69,7 +70,7 @@ impl Stytch {
         });
         let token = keys::sign(&claims)
             .ok_or_else(|| Problem::oauth(500, "internal_server_error", "The token could not be signed."))?;
-        let body = json!({ "access_token": token, "token_type": "bearer", "expires_in": TOKEN_SECS });
+        let body = json!({ "access_token": move token, "token_type": "bearer", "expires_in": TOKEN_SECS });
         Ok((200, body))
     }
 

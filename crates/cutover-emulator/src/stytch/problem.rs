@@ -1,8 +1,7 @@
 //! Stytch's two ways to say no.
 
-use serde_json::{Value, json};
-
 use super::route::Route;
+use crate::json::{Json, json};
 use crate::model::Request;
 
 /// A refusal, in the dialect of the endpoint that gives it.
@@ -52,7 +51,7 @@ impl Problem {
         Self { challenge: true, ..self }
     }
 
-    pub(super) fn body(&self, request_id: &str) -> Value {
+    pub(super) fn body(&self, request_id: &str) -> Json {
         let Self { status, kind, message, .. } = self;
         let url = format!("https://stytch.com/docs/api/errors/{status}#{kind}");
         match self.dialect {
@@ -61,14 +60,14 @@ impl Problem {
                 "request_id": request_id,
                 "error_type": kind,
                 "error_message": message,
-                "error_url": url,
+                "error_url": move url,
             }),
             Dialect::OAuth => json!({
                 "status_code": status,
                 "request_id": request_id,
                 "error": kind,
                 "error_description": message,
-                "error_uri": url,
+                "error_uri": move url,
             }),
         }
     }

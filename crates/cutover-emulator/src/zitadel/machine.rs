@@ -1,7 +1,5 @@
 //! Machine users: Management v1 and the v2 user service.
 
-use serde_json::{Value, json};
-
 use super::access::{self, Layer, Permission};
 use super::management::Outcome;
 use super::refusal::{Code, Refusal};
@@ -9,6 +7,7 @@ use super::route::{SecretCall, UserCall};
 use super::state::User;
 use super::wire::{self, Times};
 use super::{Call, Zitadel};
+use crate::json::{Json, json};
 use crate::secret;
 
 const NO_SUCH_USER: &str = "Errors.User.NotExisting";
@@ -28,13 +27,13 @@ impl Zitadel {
                 let gone = || Refusal::new(Code::FailedPrecondition, "COMMAND-x7s802", NO_SUCH_USER);
                 self.world.user(id).filter(|user| user.org == call.org).ok_or_else(gone)?;
                 let details = self.remove_secret(call, id)?;
-                Ok(json!({"details": wire::details(&details, Times::Changed)}))
+                Ok(json!({"details": move wire::details(&details, Times::Changed)}))
             }
             UserCall::Keys(id) => {
                 wire::bounded("ListMachineKeysRequest", "UserId", id)?;
                 // Keys are not emulated, so every list of them is empty: that of a user in another organisation, or of
                 // none, as well. Zitadel says of lists that they are filtered to the chosen organisation.
-                Ok(json!({"details": {"viewTimestamp": wire::time(call.now)}}))
+                Ok(json!({"details": {"viewTimestamp": move wire::time(call.now)}}))
             }
         }
     }
@@ -62,11 +61,11 @@ impl Zitadel {
         match route {
             SecretCall::Add => {
                 let plain = self.new_secret(call, &id)?;
-                Ok(json!({"creationDate": wire::time(call.now), "clientSecret": plain}))
+                Ok(json!({"creationDate": move wire::time(call.now), "clientSecret": move plain}))
             }
             SecretCall::Remove => {
                 self.remove_secret(call, &id)?;
-                Ok(json!({"deletionDate": wire::time(call.now)}))
+                Ok(json!({"deletionDate": move wire::time(call.now)}))
             }
         }
     }
@@ -100,8 +99,8 @@ impl Zitadel {
         let details = details.ok_or_else(|| unknown("QUERY-Dfbg2"))?;
         Ok(json!({
             "clientId": login,
-            "clientSecret": plain,
-            "details": wire::details(&details, Times::Created),
+            "clientSecret": move plain,
+            "details": move wire::details(&details, Times::Created),
         }))
     }
 
@@ -122,6 +121,6 @@ impl Zitadel {
 }
 
 /// Creating a machine user is the one creation that answers with `changeDate`.
-fn created(user: &User, call: &Call<'_>) -> Value {
-    json!({"userId": user.id, "details": wire::details(&user.details(call.now), Times::Changed)})
+fn created(user: &User, call: &Call<'_>) -> Json {
+    json!({"userId": user.id, "details": move wire::details(&user.details(call.now), Times::Changed)})
 }

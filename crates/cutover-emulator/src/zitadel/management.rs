@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::access::{self, Layer, Permission};
 use super::lists::{NameFilter, Page};
@@ -13,10 +13,11 @@ use super::state::{App, AuthMethod, Kind, NewApp};
 use super::wire::{self, Times};
 use super::{Call, Zitadel};
 use crate::answer;
+use crate::json::{Json, json};
 use crate::secret::{self, Hash};
 
 /// An answer's message.
-pub(super) type Outcome = Result<Value, Refusal>;
+pub(super) type Outcome = Result<Json, Refusal>;
 
 impl AppCall {
     fn permission(&self) -> Permission {
@@ -97,10 +98,10 @@ impl Zitadel {
         let mut body = json!({
             "appId": app.id,
             "clientId": app.client_id,
-            "details": wire::details(&app.details, Times::Created),
+            "details": move wire::details(&app.details, Times::Created),
         });
         if let Some(plain) = plain {
-            body["clientSecret"] = json!(plain);
+            body.set("clientSecret", json!(plain));
         }
         Ok(body)
     }
@@ -118,18 +119,18 @@ impl Zitadel {
             .filter(|app| names.iter().all(|filter| filter.matches(&app.name)))
             .collect();
         let last = found.iter().map(|app| app.details.sequence).max().unwrap_or_default();
-        let mut details = json!({"viewTimestamp": wire::time(call.now)});
+        let mut details = json!({"viewTimestamp": move wire::time(call.now)});
         for (name, value) in
             [("totalResult", u64::try_from(found.len()).unwrap_or_default()), ("processedSequence", last)]
         {
             if value != 0 {
-                details[name] = json!(value.to_string());
+                details.set(name, json!(value.to_string()));
             }
         }
-        let page: Vec<Value> = page.cut(found).map(|app| wire::app(&app)).collect();
-        let mut body = json!({"details": details});
+        let page: Vec<Json> = page.cut(found).map(|app| wire::app(&app)).collect();
+        let mut body = json!({"details": move details});
         if !page.is_empty() {
-            body["result"] = Value::Array(page);
+            body.set("result", Json::List(page));
         }
         Ok(body)
     }
@@ -142,7 +143,7 @@ impl Zitadel {
         if app.details.owner != call.org {
             return Err(Refusal::new(Code::NotFound, "MANAG-SFf2a", "Application not found"));
         }
-        Ok(json!({"app": wire::app(&app)}))
+        Ok(json!({"app": move wire::app(&app)}))
     }
 
     fn app_changes(&mut self, call: &Call<'_>, project: &str, app: &str) -> Outcome {
@@ -165,13 +166,13 @@ impl Zitadel {
         if limit != 0 {
             changes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         }
-        let result: Vec<Value> = changes
+        let result: Vec<Json> = changes
             .into_iter()
             .map(|change| {
                 let editor =
                     self.world.user(&change.editor).map_or_else(|| "System".to_owned(), |user| user.name.clone());
                 json!({
-                    "changeDate": wire::time(change.at),
+                    "changeDate": move wire::time(change.at),
                     "eventType": {
                         "key": format!("EventTypes.{}", change.event),
                         "localizedMessage": change.event.replace(['.', '_'], " "),
@@ -183,7 +184,7 @@ impl Zitadel {
                 })
             })
             .collect();
-        Ok(if result.is_empty() { json!({}) } else { json!({"result": result}) })
+        Ok(if result.is_empty() { json!({}) } else { json!({"result": move result}) })
     }
 
     fn rename_app(&mut self, call: &Call<'_>, project: &str, app: &str, message: &str) -> Outcome {
@@ -236,7 +237,7 @@ impl Zitadel {
     fn generate(&mut self, call: &Call<'_>, project: &str, id: &str, kind: Kind) -> Outcome {
         self.owned(call, project, id, "COMMAND-2g66f")?.generates_as(kind)?;
         let (app, plain) = self.regenerate(call, id)?;
-        Ok(json!({"clientSecret": plain, "details": wire::details(&app.details, Times::Changed)}))
+        Ok(json!({"clientSecret": move plain, "details": move wire::details(&app.details, Times::Changed)}))
     }
 
     /// Overwrites an app's secret, whatever it was. There is no second slot and no way back.
@@ -306,8 +307,8 @@ impl App {
     }
 }
 
-fn changed(app: &App) -> Value {
-    json!({"details": wire::details(&app.details, Times::Changed)})
+fn changed(app: &App) -> Json {
+    json!({"details": move wire::details(&app.details, Times::Changed)})
 }
 
 fn wrong_kind(wanted: Kind, id: &'static str) -> Refusal {

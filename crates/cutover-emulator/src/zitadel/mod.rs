@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::answer;
+use crate::json::Json;
 use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
 
 pub use seed::{AppTarget, ClientCredentials, KeyFile, MachineUserTarget, Others, ZitadelSeed, ZitadelTarget};
@@ -97,10 +98,10 @@ impl Zitadel {
         }
     }
 
-    fn answer(&mut self, body: &Value) -> Response {
+    fn answer(&mut self, body: Json) -> Response {
         match self.settings.whitespace {
-            Whitespace::Odd => answer::json_spaced(200, body, &mut self.rng),
-            Whitespace::Compact => answer::json(200, body),
+            Whitespace::Odd => answer::spaced(200, body, &mut self.rng),
+            Whitespace::Compact => answer::compact(200, &body),
         }
     }
 }
@@ -143,7 +144,7 @@ impl Model for Zitadel {
             return answer::empty(415);
         }
         match self.api_call(now, &route, request) {
-            Ok(body) => self.answer(&body),
+            Ok(body) => self.answer(body),
             Err(refusal) => refused(refusal, route.surface(), &self.settings),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::header::CACHE_CONTROL;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::refusal::{Code, OauthError, Refusal, Surface};
 use super::route::OauthCall;
@@ -12,6 +12,7 @@ use super::settings::{BothMethods, HashRewrite};
 use super::state::{App, AuthMethod, Kind, Token};
 use super::{Zitadel, assertion, wire};
 use crate::answer;
+use crate::json::{Json, json};
 use crate::model::{Request, Response};
 use crate::secret;
 
@@ -28,7 +29,7 @@ const CLIENT_CREDENTIALS: &str = "client_credentials";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const AUTHORIZATION_CODE: &str = "authorization_code";
 
-type Outcome = Result<Value, OauthError>;
+type Outcome = Result<Json, OauthError>;
 
 /// How a client says who it is.
 struct Client {
@@ -51,7 +52,7 @@ impl Zitadel {
             OauthCall::Token => self.token(now, request, &form, &issuer),
         };
         match outcome {
-            Ok(body) => answer::with_header(self.answer(&body), CACHE_CONTROL, "no-store"),
+            Ok(body) => answer::with_header(self.answer(body), CACHE_CONTROL, "no-store"),
             Err(error) => error.into_response(&self.settings),
         }
     }
@@ -87,7 +88,7 @@ impl Zitadel {
     }
 
     /// What a token says to an app it is meant for.
-    fn active(&self, now: Timestamp, token: &str, app: &App, issuer: &str) -> Option<Value> {
+    fn active(&self, now: Timestamp, token: &str, app: &App, issuer: &str) -> Option<Json> {
         let token = self.world.token(token, now)?;
         let user = self.world.user(&token.user)?;
         let project = format!("urn:zitadel:iam:org:project:id:{}:aud", app.project);
@@ -107,7 +108,7 @@ impl Zitadel {
             "scope": token.scope,
         });
         if let Some(expires) = token.expires {
-            body["exp"] = json!(expires.as_second());
+            body.set("exp", json!(expires.as_second()));
         }
         Some(body)
     }
@@ -178,7 +179,7 @@ impl Zitadel {
         Err(OauthError::invalid_request("Errors.User.Code.Invalid"))
     }
 
-    fn access_token(&mut self, now: Timestamp, user: &str, scope: &str) -> Value {
+    fn access_token(&mut self, now: Timestamp, user: &str, scope: &str) -> Json {
         let plain = secret::base64url(&mut self.rng, 96);
         let expires = now.checked_add(SignedDuration::from_secs(TOKEN_SECS)).unwrap_or(now);
         let token = Token {
@@ -190,7 +191,7 @@ impl Zitadel {
             scope: scope.to_owned(),
         };
         self.world.add_token(&plain, token);
-        json!({"access_token": plain, "token_type": "Bearer", "expires_in": TOKEN_SECS})
+        json!({"access_token": move plain, "token_type": "Bearer", "expires_in": TOKEN_SECS})
     }
 
     fn client(&self, request: &Request, form: &BTreeMap<String, String>) -> Result<Client, OauthError> {
@@ -224,7 +225,7 @@ fn issuer(request: &Request) -> Option<String> {
     host.filter(|host| !host.is_empty()).map(|host| format!("http://{host}"))
 }
 
-fn discovery(issuer: &str) -> Value {
+fn discovery(issuer: &str) -> Json {
     let at = |path: &str| format!("{issuer}{path}");
     json!({
         "issuer": issuer,

@@ -3,10 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
-use serde_json::json;
 
 use super::settings::{ConnectDetails, CredentialsErrorBody, CredentialsErrorStatus, Settings};
 use crate::answer;
+use crate::json::json;
 use crate::model::Response;
 
 /// A gRPC status code.
@@ -93,9 +93,9 @@ impl Refusal {
         let mut body = json!({"code": self.code.number(), "message": message});
         if let Some(id) = self.id {
             let kind = "type.googleapis.com/zitadel.v1.ErrorDetail";
-            body["details"] = json!([{"@type": kind, "id": id, "message": self.text}]);
+            body.set("details", json!([{"@type": kind, "id": id, "message": self.text}]));
         }
-        let response = answer::json(self.code.status(), &body);
+        let response = answer::compact(self.code.status(), &body);
         match self.code {
             Code::Unauthenticated => answer::with_header(response, WWW_AUTHENTICATE, message),
             _ => response,
@@ -103,16 +103,16 @@ impl Refusal {
     }
 
     fn connect(&self, message: &str, details: ConnectDetails) -> Response {
-        let mut body = json!({"code": self.code.word(), "message": message});
+        let mut body = json!({"code": move self.code.word(), "message": message});
         if let Some(id) = self.id {
             let bytes = detail_bytes(id, &self.text);
             let value = match details {
                 ConnectDetails::Unpadded => STANDARD_NO_PAD.encode(bytes),
                 ConnectDetails::Padded => STANDARD.encode(bytes),
             };
-            body["details"] = json!([{"type": "zitadel.v1.ErrorDetail", "value": value}]);
+            body.set("details", json!([{"type": "zitadel.v1.ErrorDetail", "value": value}]));
         }
-        answer::json(self.code.status(), &body)
+        answer::compact(self.code.status(), &body)
     }
 }
 
@@ -219,9 +219,9 @@ impl OauthError {
         } else {
             let mut body = json!({"error": self.error});
             if let Some(description) = self.description {
-                body["error_description"] = json!(description);
+                body.set("error_description", json!(description));
             }
-            answer::json(status, &body)
+            answer::compact(status, &body)
         };
         answer::with_header(response, CACHE_CONTROL, "no-store")
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::access::{self, Layer, Permission};
 use super::lists::{NameFilter, Page};
@@ -12,6 +12,7 @@ use super::route::{ApplicationCall, Generation};
 use super::settings::ListEventual;
 use super::state::{App, AuthMethod, Kind, NewApp};
 use super::{Call, Zitadel, wire};
+use crate::json::{Json, json};
 
 /// What an update that asks for nothing is answered with: the zero time of the vendor's language.
 const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -87,7 +88,7 @@ impl Zitadel {
             }
         };
         let (app, plain) = self.regenerate(call, &id)?;
-        Ok(json!({"clientSecret": plain, "creationDate": wire::time(app.details.changed)}))
+        Ok(json!({"clientSecret": move plain, "creationDate": move wire::time(app.details.changed)}))
     }
 
     fn v2_create(&mut self, call: &Call<'_>, generation: Generation) -> Outcome {
@@ -110,12 +111,12 @@ impl Zitadel {
         let (app, plain) = self.make_app(call, NewApp { id, project, name, kind, auth, config })?;
         let mut shown = json!({"clientId": app.client_id});
         if let Some(plain) = plain {
-            shown["clientSecret"] = json!(plain);
+            shown.set("clientSecret", json!(plain));
         }
         Ok(json!({
-            generation.made_app_id(): app.id,
-            "creationDate": wire::time(app.details.created),
-            generation.made(kind): shown,
+            (generation.made_app_id()): app.id,
+            "creationDate": move wire::time(app.details.created),
+            (generation.made(kind)): move shown,
         }))
     }
 
@@ -136,7 +137,7 @@ impl Zitadel {
             let (auth, config) = reconfigured(&app, kind, given, message)?;
             changed = wire::time(self.reconfigure(call, &id, kind, auth, config)?.details.changed);
         }
-        Ok(json!({"changeDate": changed}))
+        Ok(json!({"changeDate": move changed}))
     }
 
     fn v2_get(&mut self, call: &Call<'_>, generation: Generation) -> Outcome {
@@ -148,7 +149,7 @@ impl Zitadel {
         };
         let app = app.ok_or_else(Refusal::app_unknown)?;
         self.may_read(call, &app)?;
-        Ok(json!({generation.read(): shown(generation, &app)}))
+        Ok(json!({(generation.read()): move shown(generation, &app)}))
     }
 
     fn v2_list(&mut self, call: &Call<'_>, generation: Generation) -> Outcome {
@@ -173,17 +174,17 @@ impl Zitadel {
             .filter(|app| names.iter().all(|filter| filter.matches(&app.name)))
             .filter(|app| self.may_read(call, app).is_ok())
             .collect();
-        let mut pagination = Map::new();
+        let mut pagination = json!({});
         if !found.is_empty() {
-            pagination.insert("totalResult".to_owned(), json!(found.len().to_string()));
+            pagination.set("totalResult", json!(found.len().to_string()));
         }
         if let Some(limit) = page.limit {
-            pagination.insert("appliedLimit".to_owned(), json!(limit.to_string()));
+            pagination.set("appliedLimit", json!(limit.to_string()));
         }
-        let applications: Vec<Value> = page.cut(found).map(|app| shown(generation, &app)).collect();
-        let mut body = json!({"pagination": pagination});
+        let applications: Vec<Json> = page.cut(found).map(|app| shown(generation, &app)).collect();
+        let mut body = json!({"pagination": move pagination});
         if !applications.is_empty() {
-            body["applications"] = Value::Array(applications);
+            body.set("applications", Json::List(applications));
         }
         Ok(body)
     }
@@ -231,7 +232,7 @@ fn reconfigured(
     Ok((auth, wire::oidc_config(&given, message)?))
 }
 
-fn shown(generation: Generation, app: &App) -> Value {
+fn shown(generation: Generation, app: &App) -> Json {
     match generation {
         Generation::V2 => wire::application(app),
         Generation::V2Beta => wire::beta_application(app),
@@ -246,6 +247,6 @@ fn unknown_kind(id: &'static str) -> Refusal {
     Refusal::new(Code::InvalidArgument, id, "unknown app type")
 }
 
-fn dated(name: &str, app: &App) -> Value {
+fn dated(name: &'static str, app: &App) -> Json {
     json!({name: wire::time(app.details.changed)})
 }

@@ -38,7 +38,7 @@ pub(super) struct World {
     tokens: HashMap<[u8; 32], Token>,
 }
 
-/// An app, and what happened to it, oldest first.
+/// An app, and what happened to it since it was seeded, oldest first.
 #[derive(Clone, Debug)]
 pub(super) struct AppRecord {
     pub(super) app: Projected<Option<App>>,
@@ -351,7 +351,9 @@ impl World {
 
     /// What happened to an app, oldest first.
     pub(super) fn changes(&self, id: &str) -> Vec<Change> {
-        self.apps.get(id).map(|record| record.changes.clone()).unwrap_or_default()
+        let mut changes = self.apps.seeded().first_changes(id);
+        changes.extend(self.apps.get(id).into_iter().flat_map(|record| record.into_owned().changes));
+        changes
     }
 
     /// Makes a user; `None` when the login name or the id is taken.

@@ -97,6 +97,20 @@ impl SeededApps {
         if slot % 2 == 1 { number_of_app(slot / 2) } else { None }
     }
 
+    /// What happened to the app of this id before anything else: nothing, unless it is a seeded one.
+    pub(super) fn first_changes(&self, id: &str) -> Vec<Change> {
+        let Some(number) = self.number(id) else { return Vec::new() };
+        let change = |event: String, sequence| Change {
+            event: format!("project.application.{event}"),
+            sequence,
+            at: SEEDED_AT,
+            editor: self.0.editor.clone(),
+            owner: self.0.org.clone(),
+        };
+        let config = format!("config.{}.added", kind_of_app(at_of_app(number)).word());
+        vec![change("added".to_owned(), added(number)), change(config, added(number) + 1)]
+    }
+
     /// The id of an app.
     pub(super) fn id(&self, number: usize) -> String {
         self.0.id(2 * at_of_app(number))
@@ -113,16 +127,7 @@ impl Seeded for SeededApps {
     fn make(&self, number: usize) -> AppRecord {
         let targets = &self.0;
         let at = at_of_app(number);
-        let kind = if at.is_multiple_of(3) { Kind::Api } else { Kind::Oidc };
-        // The project's first event is its own; every app has two.
-        let added = 2 + 2 * number as u64;
-        let change = |event: String, sequence| Change {
-            event: format!("project.application.{event}"),
-            sequence,
-            at: SEEDED_AT,
-            editor: targets.editor.clone(),
-            owner: targets.org.clone(),
-        };
+        let kind = kind_of_app(at);
         let app = App {
             id: targets.id(2 * at),
             project: targets.project.clone(),
@@ -134,19 +139,13 @@ impl Seeded for SeededApps {
             secret: Some(Hash::of(&targets.secret(at))),
             config: config(kind),
             details: Details {
-                sequence: added + 1,
+                sequence: added(number) + 1,
                 created: SEEDED_AT,
                 changed: SEEDED_AT,
                 owner: targets.org.clone(),
             },
         };
-        AppRecord {
-            changes: vec![
-                change("added".to_owned(), added),
-                change(format!("config.{}.added", kind.word()), added + 1),
-            ],
-            app: Projected::new(Some(app)),
-        }
+        AppRecord { app: Projected::new(Some(app)), changes: Vec::new() }
     }
 
     fn number(&self, id: &str) -> Option<usize> {
@@ -203,6 +202,15 @@ fn what(at: usize) -> What {
         1 => What::App(Kind::Oidc),
         _ => What::MachineUser,
     }
+}
+
+fn kind_of_app(at: usize) -> Kind {
+    if at.is_multiple_of(3) { Kind::Api } else { Kind::Oidc }
+}
+
+/// Where in its project's log an app was added: after the project itself, and two events for every app before it.
+fn added(number: usize) -> u64 {
+    2 + 2 * number as u64
 }
 
 fn at_of_app(number: usize) -> usize {

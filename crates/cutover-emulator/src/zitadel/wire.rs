@@ -1,11 +1,12 @@
 //! Zitadel's JSON: proto messages as the gateway and Connect write and read them.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 use super::state::{App, AuthMethod, Details, Kind};
 use crate::answer;
+use crate::json::{Json, json};
 use crate::model::Request;
 
 /// The longest id or name, in characters.
@@ -52,19 +53,19 @@ pub(super) enum Times {
 /// Units: times are RFC 3339 in UTC with 0, 3 or 6 fraction digits; `sequence` counts the events of the project or user.
 /// Errors: none of its own.
 /// Source: `proto/zitadel/object.proto` and `internal/api/grpc/object/converter.go` of zitadel/zitadel.
-pub(super) fn details(details: &Details, times: Times) -> Value {
+pub(super) fn details(details: &Details, times: Times) -> Json {
     let mut object = json!({"sequence": details.sequence.to_string(), "resourceOwner": details.owner});
     if matches!(times, Times::Created | Times::Both) {
-        object["creationDate"] = json!(time(details.created));
+        object.set("creationDate", json!(move time(details.created)));
     }
     if matches!(times, Times::Changed | Times::Both) {
-        object["changeDate"] = json!(time(details.changed));
+        object.set("changeDate", json!(move time(details.changed)));
     }
     object
 }
 
 /// An app as v1 reads it.
-pub(super) fn app(app: &App) -> Value {
+pub(super) fn app(app: &App) -> Json {
     let state = if app.active { "APP_STATE_ACTIVE" } else { "APP_STATE_INACTIVE" };
     let config = match app.kind {
         Kind::Api => "apiConfig",
@@ -73,14 +74,14 @@ pub(super) fn app(app: &App) -> Value {
     json!({
         "id": app.id,
         "name": app.name,
-        "state": state,
-        "details": details(&app.details, Times::Both),
+        "state": move state,
+        "details": move details(&app.details, Times::Both),
         config: config_of(app),
     })
 }
 
 /// An app as v2 reads it.
-pub(super) fn application(app: &App) -> Value {
+pub(super) fn application(app: &App) -> Json {
     let state = if app.active { "APPLICATION_STATE_ACTIVE" } else { "APPLICATION_STATE_INACTIVE" };
     let mut config = config_of(app);
     for (ours, v2) in V2_NAMES {
@@ -92,21 +93,19 @@ pub(super) fn application(app: &App) -> Value {
         "applicationId": app.id,
         "projectId": app.project,
         "name": app.name,
-        "state": state,
-        "creationDate": time(app.details.created),
-        "changeDate": time(app.details.changed),
-        configuration(app.kind): config,
+        "state": move state,
+        "creationDate": move time(app.details.created),
+        "changeDate": move time(app.details.changed),
+        (configuration(app.kind)): config,
     })
 }
 
 /// An app as v2beta reads it: v1's names, and no project.
-pub(super) fn beta_application(app: &App) -> Value {
+pub(super) fn beta_application(app: &App) -> Json {
     let mut shown = self::app(app);
-    shown["creationDate"] = json!(time(app.details.created));
-    shown["changeDate"] = json!(time(app.details.changed));
-    if let Some(shown) = shown.as_object_mut() {
-        shown.remove("details");
-    }
+    shown.set("creationDate", json!(move time(app.details.created)));
+    shown.set("changeDate", json!(move time(app.details.changed)));
+    shown.remove("details");
     shown
 }
 
@@ -120,11 +119,11 @@ pub(super) fn configuration(kind: Kind) -> &'static str {
 
 fn config_of(app: &App) -> Map<String, Value> {
     let mut config = app.config.clone();
-    config.insert("clientId".to_owned(), json!(app.client_id));
+    config.insert("clientId".to_owned(), Value::from(app.client_id.as_str()));
     let method = method_name(app.kind, app.auth);
     // The first value of an enum is its default, which proto JSON leaves out.
     if method != methods(app.kind)[0] {
-        config.insert("authMethodType".to_owned(), json!(method));
+        config.insert("authMethodType".to_owned(), Value::from(method));
     }
     config
 }
@@ -224,12 +223,12 @@ pub(super) fn oidc_config(object: &Map<String, Value>, message: &str) -> Result<
         if chosen.is_empty() {
             chosen.push(names[0]);
         }
-        config.insert(name.to_owned(), json!(chosen));
+        config.insert(name.to_owned(), Value::from(chosen));
     }
     if let Some(value) = field(object, "appType") {
         let name = enum_name(value, APP_TYPES, message)?;
         if name != APP_TYPES[0] {
-            config.insert("appType".to_owned(), json!(name));
+            config.insert("appType".to_owned(), Value::from(name));
         }
     }
     for name in ["redirectUris", "postLogoutRedirectUris", "additionalOrigins"] {
@@ -250,13 +249,13 @@ pub(super) fn oidc_config(object: &Map<String, Value>, message: &str) -> Result<
     ] {
         let given = field(object, name).map_or(Some(false), Value::as_bool).ok_or_else(Refusal::unreadable)?;
         if given {
-            config.insert(name.to_owned(), json!(true));
+            config.insert(name.to_owned(), Value::Bool(true));
         }
     }
     for name in ["clockSkew", "backChannelLogoutUri"] {
         let given = text(object, name)?;
         if !given.is_empty() {
-            config.insert(name.to_owned(), json!(given));
+            config.insert(name.to_owned(), Value::from(given));
         }
     }
     Ok(config)
