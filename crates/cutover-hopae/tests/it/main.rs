@@ -1,6 +1,6 @@
 //! The client and the rotator against a server that answers what each test says.
 
-#[path = "../../../cutover-http/tests/it/arbitrary.rs"]
+#[path = "../../../cutover-http/tests/shared/arbitrary.rs"]
 mod arbitrary;
 mod endpoints;
 mod failures;

@@ -1,7 +1,7 @@
 //! Requests as Zitadel's documents write them, and what becomes of the answers.
 
 mod apps;
-#[path = "../../../cutover-http/tests/it/arbitrary.rs"]
+#[path = "../../../cutover-http/tests/shared/arbitrary.rs"]
 mod arbitrary;
 mod caller;
 mod endpoints;

@@ -1,6 +1,6 @@
 //! Answers of any kind, for the properties of decoders.
 //!
-//! Every vendor crate's tests include this file: what may come, and what an error may show of it, is the same for all.
+//! The vendor crates' tests include this file: what may come, and what an error may show of it, is the same for all.
 
 use std::error::Error;
 use std::fmt::{Debug, Write as _};
