@@ -1,4 +1,15 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Map
+//!
+//! | where to begin | |
+//! |---|---|
+//! | reach a workspace | [`Config`], [`Client`] |
+//! | call it | [`Apps`], [`Webhooks`] |
+//! | say what is wanted | [`CreateApp`], [`CreateApps`], [`UpdateApp`], [`ListApps`]; [`UpdateWebhook`] |
+//! | what is shown once | [`ShowOnce`] of [`CreatedApp`], [`CreatedApps`], [`NewClientSecret`], [`NewWebhookSecret`] |
+//! | what is shown | [`App`], in a [`Page`] or a [`Listing`]; [`WebhookConfig`] |
+//! | rotate | [`Rotator`], with the kind [`APP`] |
 
 mod client;
 mod config;

@@ -1,4 +1,15 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Map
+//!
+//! | where to begin | |
+//! |---|---|
+//! | reach a project | [`Config`], [`Client`] |
+//! | call it | [`M2m`], [`ConnectedApps`], [`OAuth`] |
+//! | say what is wanted | [`CreateM2mClient`], [`UpdateM2mClient`], [`SearchM2mClients`]; [`CreateConnectedApp`], [`UpdateConnectedApp`], [`SearchConnectedApps`] |
+//! | what is shown once | [`ShowOnce`] of [`CreatedM2mClient`], [`CreatedConnectedApp`], [`NextClientSecret`] |
+//! | what is shown | [`M2mClient`], [`ConnectedApp`], in a [`Page`] or a [`Listing`]; [`AccessToken`], [`Introspection`] |
+//! | rotate | [`Rotator`], with the kinds [`M2M`] and [`CONNECTED_APP`] |
 
 mod client;
 mod config;

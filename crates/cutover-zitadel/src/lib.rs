@@ -1,4 +1,15 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Map
+//!
+//! | where to begin | |
+//! |---|---|
+//! | reach an instance | [`Config`], [`Caller`], [`KeyFile`], [`Client`] |
+//! | call it | [`Apps`], [`MachineUsers`]; through v2 [`Applications`], [`Users`] |
+//! | say what is wanted | [`CreateApiApp`], [`CreateOidcApp`], [`UpdateApp`], [`UpdateApiApp`], [`OidcSettings`], [`SearchApps`], [`SearchChanges`]; [`CreateMachineUser`]; [`CreateApiApplication`], [`ListApplications`] |
+//! | what is shown once | [`ShowOnce`] of [`CreatedApp`], [`NewClientSecret`] |
+//! | what is shown | [`App`], [`Application`], [`Change`], in a [`Page`] or a [`Listing`]; [`CreatedMachineUser`], [`Details`] |
+//! | rotate | [`Rotator`], with the kinds [`API`], [`OIDC`] and [`MACHINE_USER`] |
 
 mod client;
 mod config;

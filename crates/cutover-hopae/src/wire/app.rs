@@ -147,6 +147,11 @@ impl UpdateApp {
 }
 
 /// Which page of all apps.
+///
+/// Shape: the query parameters `limit` and `offset`.
+/// Units: both count apps; `limit` is 20 by default and at most 100.
+/// Errors: 401 `AUTH_INVALID_CREDENTIALS`.
+/// Source: docs.hopae.com, *List apps*.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct ListApps {

@@ -15,6 +15,11 @@ use super::show_once::{client_id, secret_below};
 const PLACES: [&[&str]; 4] = [&[], &["app"], &["data"], &["result"]];
 
 /// Several new apps.
+///
+/// Shape: `{"items": [BatchItem], "continueOnError": bool}`.
+/// Units: none.
+/// Errors: 401 `AUTH_INVALID_CREDENTIALS`.
+/// Source: the OpenAPI file of the Apps API; no page describes it.
 #[derive(Debug)]
 #[must_use]
 pub struct CreateApps {
@@ -52,6 +57,11 @@ impl CreateApps {
 }
 
 /// One of several new apps.
+///
+/// Shape: `{"name": string, "redirectUris"?: [string], "webhookConfig"?: object, "idempotencyKey"?: string}`.
+/// Units: a key has at most 255 characters.
+/// Errors: those of [`CreateApp`](crate::CreateApp), in its place in the answer.
+/// Source: as for [`CreateApps`].
 #[derive(Debug)]
 #[must_use]
 pub struct BatchItem {
@@ -88,11 +98,7 @@ impl BatchItem {
 
 /// The body of `POST /apps/batch`.
 ///
-/// Shape: `{"items": [{"name": string, "redirectUris"?: [string], "webhookConfig"?: object, "idempotencyKey"?:
-/// string}], "continueOnError": bool}`.
-/// Units: a key has at most 255 characters.
-/// Errors: 401 `AUTH_INVALID_CREDENTIALS`.
-/// Source: the OpenAPI file of the Apps API; no page describes it.
+/// Shape, Units, Errors and Source: see [`CreateApps`] and [`BatchItem`].
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreateAppsBody<'a> {
@@ -131,6 +137,11 @@ pub struct CreatedApps {
 }
 
 /// What became of one of several new apps.
+///
+/// Shape: an app with `clientSecret`, by itself or under `app`, `data` or `result`; or `{"error": {"code"} | string}`.
+/// Units: none.
+/// Errors: those of [`CreateApp`](crate::CreateApp).
+/// Source: as for [`CreatedApps`], where the form is not documented.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BatchResult {

@@ -73,6 +73,11 @@ pub struct ConnectedApp {
 }
 
 /// Whose a Connected App is and whether it can keep a secret.
+///
+/// Shape: one of `first_party`, `first_party_public`, `third_party`, `third_party_public`.
+/// Units: none.
+/// Errors: `invalid_connected_app_type` for another word.
+/// Source: as for [`ConnectedApp`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -43,6 +43,11 @@ pub struct M2mClient {
 }
 
 /// Whether a machine-to-machine client gets tokens.
+///
+/// Shape: `active` or `inactive`; another word is kept as it is.
+/// Units: none.
+/// Errors: `m2m_client_invalid_status` for another word in an update.
+/// Source: as for [`M2mClient`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -89,6 +94,13 @@ impl M2mClientsAnswer {
 }
 
 /// What a new machine-to-machine client is to be.
+///
+/// Shape: `{"scopes": [string], "client_id"?, "client_secret"?, "client_name"?, "client_description"?: string,
+/// "trusted_metadata"?: object}`.
+/// Units: `client_secret` has at least 8 characters and passes an entropy check that is not published.
+/// Errors: `duplicate_m2m_client_id`, `m2m_client_invalid_client_id`, `m2m_client_invalid_client_secret`,
+/// `insecure_m2m_client_secret`, `client_secret_too_long`, `invalid_m2m_client_scope`.
+/// Source: as for [`M2mClient`].
 #[derive(Debug, Default)]
 #[must_use]
 pub struct CreateM2mClient {
@@ -151,12 +163,7 @@ impl CreateM2mClient {
 
 /// The body of `POST /v1/m2m/clients`.
 ///
-/// Shape: `{"scopes": [string], "client_id"?, "client_secret"?, "client_name"?, "client_description"?: string,
-/// "trusted_metadata"?: object}`.
-/// Units: `client_secret` has at least 8 characters and passes an entropy check that is not published.
-/// Errors: `duplicate_m2m_client_id`, `m2m_client_invalid_client_id`, `m2m_client_invalid_client_secret`,
-/// `insecure_m2m_client_secret`, `client_secret_too_long`, `invalid_m2m_client_scope`.
-/// Source: as for [`M2mClient`].
+/// Shape, Units, Errors and Source: see [`CreateM2mClient`].
 #[derive(Debug, Serialize)]
 pub(crate) struct CreateM2mBody<'a> {
     scopes: &'a [String],
@@ -290,6 +297,11 @@ struct Query {
 }
 
 /// One condition of a search: the field has one of the values.
+///
+/// Shape: `{"filter_name": "client_id" | "client_name" | "scopes", "filter_value": [string]}`.
+/// Units: none.
+/// Errors: `m2m_search_filter_name_not_recognized`, `m2m_search_expected_array_of_strings` and their like.
+/// Source: as for [`M2mClient`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "filter_name", content = "filter_value", rename_all = "snake_case")]
 #[non_exhaustive]

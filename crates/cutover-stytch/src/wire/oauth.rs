@@ -51,6 +51,12 @@ struct AccessTokenRest {
 }
 
 /// What a token is worth.
+///
+/// Shape: `{"active": bool, "client_id"?, "sub"?, "scope"?, "token_type"?: string, "exp"?: int, …}`; an unknown or
+/// expired token gives `{"active": false}` with status and request id.
+/// Units: `exp` in seconds since 1970.
+/// Errors: 400 or 401 with `{"error": "invalid_client", …}` when id or secret are not accepted.
+/// Source: Stytch's API reference, *Introspect token* of Connected Apps, and its libraries' types and tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Introspection {
@@ -81,11 +87,7 @@ impl Introspection {
 
 /// The answer to `POST /v1/public/{project_id}/oauth2/introspect`.
 ///
-/// Shape: `{"active": bool, "client_id"?, "sub"?, "scope"?, "token_type"?: string, "exp"?: int, …}`; an unknown or
-/// expired token gives `{"active": false}` with status and request id.
-/// Units: `exp` in seconds since 1970.
-/// Errors: 400 or 401 with `{"error": "invalid_client", …}` when id or secret are not accepted.
-/// Source: Stytch's API reference, *Introspect token* of Connected Apps, and its libraries' types and tests.
+/// Shape, Units, Errors and Source: see [`Introspection`].
 #[derive(Debug, Deserialize)]
 pub(crate) struct IntrospectionAnswer {
     /// Needed: without it the answer says nothing.

@@ -35,6 +35,11 @@ pub struct Details {
 
 words! {
     /// How an API application authenticates at the introspection endpoint.
+    ///
+    /// Shape: one of the words that [`as_str`](Self::as_str) gives; the first is left out of answers.
+    /// Units: none.
+    /// Errors: 400 for another word.
+    /// Source: Zitadel's `app.proto`.
     ApiAuthMethod {
         /// With client id and secret.
         Basic = "API_AUTH_METHOD_TYPE_BASIC",
@@ -44,6 +49,11 @@ words! {
 }
 
 /// Whether an application is in use.
+///
+/// Shape: `APP_STATE_ACTIVE`, `…_INACTIVE`, `…_REMOVED` or `…_UNSPECIFIED` in v1; v2 has `APPLICATION_STATE_…`.
+/// Units: none.
+/// Errors: none of its own.
+/// Source: Zitadel's `app.proto` and `application/v2/application.proto`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 #[non_exhaustive]
@@ -96,6 +106,11 @@ pub struct App {
 }
 
 /// What kind of application it is, and how it is set up.
+///
+/// Shape: `{"apiConfig": {"clientId", "authMethodType"?}}`, `{"oidcConfig": {"clientId", …}}` or `{"samlConfig": {…}}`.
+/// Units: see [`OidcSettings`].
+/// Errors: none of its own.
+/// Source: Zitadel's `app.proto`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AppConfig {

@@ -136,6 +136,11 @@ pub struct Application {
 }
 
 /// What kind of application it is.
+///
+/// Shape: by which of `apiConfiguration`, `oidcConfiguration` and `samlConfiguration` is there.
+/// Units: none.
+/// Errors: none of its own.
+/// Source: Zitadel's `application/v2/application.proto`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplicationKind {

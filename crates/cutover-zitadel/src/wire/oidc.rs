@@ -7,6 +7,11 @@ use super::lenient::words;
 
 words! {
     /// How an OIDC application authenticates at the token endpoint.
+    ///
+    /// Shape: one of the words that [`as_str`](Self::as_str) gives; the first is left out of answers.
+    /// Units: none.
+    /// Errors: 400 for another word.
+    /// Source: Zitadel's `app.proto`.
     OidcAuthMethod {
         /// With client id and secret in the header.
         Basic = "OIDC_AUTH_METHOD_TYPE_BASIC",
