@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod deps;
+mod fuzz;
 mod logs;
 mod run;
 mod sdks;
@@ -49,6 +50,8 @@ enum Chore {
     },
     /// Runs the vendors' own clients, unmodified, against the emulators
     Sdks(sdks::Args),
+    /// Gives the vendor clients arbitrary answers, guided by what they reach
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Chore::Conformance { args } => run::cargo("run", &["--quiet", "-p", "cutover-conformance", "--"], &args),
         Chore::Bench { what } => bench::bench(what),
         Chore::Sdks(args) => sdks::sdks(&args),
+        Chore::Fuzz(args) => fuzz::fuzz(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,26 @@
+//! What is asked for, by the first byte of an input. Seeds are made by this order: add at the end.
+
+pub(crate) const OPERATIONS: &[&str] = &[
+    "m2m.create",
+    "m2m.get",
+    "m2m.search",
+    "m2m.search_all",
+    "m2m.update",
+    "m2m.delete",
+    "m2m.rotate_start",
+    "m2m.rotate",
+    "m2m.rotate_cancel",
+    "connected_apps.create",
+    "connected_apps.get",
+    "connected_apps.search",
+    "connected_apps.search_all",
+    "connected_apps.update",
+    "connected_apps.delete",
+    "connected_apps.rotate_start",
+    "connected_apps.rotate",
+    "connected_apps.rotate_cancel",
+    "oauth.token",
+    "oauth.introspect",
+    "inspect",
+    "verify",
+];
