@@ -12,10 +12,10 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use cutover_core::{ClientId, ClientSecret, Clock, Kind, SecretRotator, Target, TargetId, Vendor};
-use cutover_emulator::{Broken, Emulator, canary};
+use cutover_emulator::{Broken, Emulator};
 use cutover_http::{Answer, BaseUrl, Credential, End, FnTransport, Request, SendError, Transport};
 
-use crate::{Disturbance, Subject};
+use crate::{Disturbance, Fixture, Stop, Subject};
 
 /// How many targets each emulated vendor has: enough for every kind to have several.
 const TARGETS: usize = 12;
@@ -57,7 +57,6 @@ impl Clock for EmulatedClock {
 
 /// An emulated vendor with the adapter for one of its kinds of client.
 pub struct Emulated {
-    name: String,
     emulator: Emulator,
     vendor: cutover_emulator::Vendor,
     issue: &'static str,
@@ -67,23 +66,69 @@ pub struct Emulated {
     missing: Target,
 }
 
-/// Every kind of client of every emulated vendor.
-pub const ALL: [fn() -> Emulated; 6] = [m2m, connected_app, app, api, oidc, machine_user];
-
-fn m2m() -> Emulated {
-    stytch("m2m", "m2m.start", cutover_stytch::Rotator::m2m)
+/// A kind of client of an emulated vendor: makes a new emulator for each check.
+#[derive(Clone, Debug)]
+pub struct EmulatedKind {
+    name: &'static str,
+    make: fn(World) -> Emulated,
+    vendor: cutover_emulator::Vendor,
+    behaviours: Vec<String>,
 }
 
-fn connected_app() -> Emulated {
-    stytch("connected_app", "connected_app.start", cutover_stytch::Rotator::connected_apps)
+/// Every kind of client of every emulated vendor.
+pub fn all() -> Vec<EmulatedKind> {
+    use cutover_emulator::Vendor::{Hopae, Stytch, Zitadel};
+    let kind = |name, vendor, make| EmulatedKind { name, make, vendor, behaviours: Vec::new() };
+    vec![
+        kind("stytch m2m", Stytch, |world| stytch(world, "m2m", "m2m.start", cutover_stytch::Rotator::m2m)),
+        kind("stytch connected_app", Stytch, |world| {
+            stytch(world, "connected_app", "connected_app.start", cutover_stytch::Rotator::connected_apps)
+        }),
+        kind("hopae app", Hopae, app),
+        kind("zitadel api", Zitadel, |world| zitadel(world, "api", "app.generate", cutover_zitadel::Rotator::api_apps)),
+        kind("zitadel oidc", Zitadel, |world| {
+            zitadel(world, "oidc", "app.generate", cutover_zitadel::Rotator::oidc_apps)
+        }),
+        kind("zitadel machine_user", Zitadel, |world| {
+            zitadel(world, "machine_user", "user.secret", cutover_zitadel::Rotator::machine_users)
+        }),
+    ]
+}
+
+impl EmulatedKind {
+    /// The same with this behaviour, as in `hopae.get_secret=leak`.
+    #[must_use]
+    pub fn with_behaviour(mut self, behaviour: impl Into<String>) -> Self {
+        self.behaviours.push(behaviour.into());
+        self
+    }
+
+    /// A new emulator with the adapter for this kind.
+    ///
+    /// # Errors
+    /// [`Stop::NotSetUp`] for a behaviour that the emulator does not have.
+    pub fn make(&self) -> Result<Emulated, Stop> {
+        Ok((self.make)(World::new(self.vendor, &self.behaviours)?))
+    }
+}
+
+#[async_trait]
+impl Fixture for EmulatedKind {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn subject(&self) -> Result<Box<dyn Subject>, Stop> {
+        Ok(Box::new(self.make()?))
+    }
 }
 
 fn stytch(
+    world: World,
     kind: &'static str,
     issue: &'static str,
     rotator: fn(cutover_stytch::Client) -> cutover_stytch::Rotator,
 ) -> Emulated {
-    let world = World::new(cutover_emulator::Vendor::Stytch);
     let config = cutover_stytch::Config::new(world.text("project_id"), world.credential("secret"))
         .base_url(world.base_url(""))
         .transport(world.transport())
@@ -92,8 +137,7 @@ fn stytch(
     world.subject(kind, issue, Arc::new(rotator(client)))
 }
 
-fn app() -> Emulated {
-    let world = World::new(cutover_emulator::Vendor::Hopae);
+fn app(world: World) -> Emulated {
     let config = cutover_hopae::Config::sandbox(world.credential("api_key"))
         .base_url(world.base_url("/connect"))
         .transport(world.transport())
@@ -102,24 +146,12 @@ fn app() -> Emulated {
     world.subject("app", "rotate", Arc::new(cutover_hopae::Rotator::apps(client)))
 }
 
-fn api() -> Emulated {
-    zitadel("api", "app.generate", cutover_zitadel::Rotator::api_apps)
-}
-
-fn oidc() -> Emulated {
-    zitadel("oidc", "app.generate", cutover_zitadel::Rotator::oidc_apps)
-}
-
-fn machine_user() -> Emulated {
-    zitadel("machine_user", "user.secret", cutover_zitadel::Rotator::machine_users)
-}
-
 fn zitadel(
+    world: World,
     kind: &'static str,
     issue: &'static str,
     rotator: fn(cutover_zitadel::Client) -> cutover_zitadel::Rotator,
 ) -> Emulated {
-    let world = World::new(cutover_emulator::Vendor::Zitadel);
     let caller = cutover_zitadel::Caller::Token(world.credential("token"));
     let config =
         cutover_zitadel::Config::new(world.base_url(""), caller).transport(world.transport()).clock(world.clock());
@@ -135,13 +167,17 @@ struct World {
 }
 
 impl World {
-    fn new(vendor: cutover_emulator::Vendor) -> Self {
+    fn new(vendor: cutover_emulator::Vendor, behaviours: &[String]) -> Result<Self, Stop> {
         let start = Timestamp::from_second(1_750_000_000).expect("a time in range");
         let clock = cutover_emulator::Clock::simulated(start);
         let emulator = Emulator::builder().seed(1).targets(TARGETS).clock(clock).build();
+        for behaviour in behaviours {
+            let (name, value) = behaviour.split_once('=').unwrap_or((behaviour, ""));
+            emulator.set_behaviour(name, value).map_err(|error| Stop::NotSetUp(error.to_string()))?;
+        }
         let seeds = serde_json::to_value(emulator.seeds()).expect("plain data");
         let seed = seeds[vendor.name()].clone();
-        Self { emulator, vendor, seed }
+        Ok(Self { emulator, vendor, seed })
     }
 
     fn text(&self, name: &str) -> String {
@@ -180,7 +216,6 @@ impl World {
             }
         }
         Emulated {
-            name: format!("{} {kind}", self.vendor),
             clock: EmulatedClock(self.emulator.clone()),
             missing: self::target(self.vendor.name(), kind, usize::MAX, &missing, org),
             targets: Mutex::new(targets),
@@ -203,31 +238,48 @@ fn target(vendor: &str, kind: &str, nth: usize, seed: &Value, org: Option<&str>)
 
 #[async_trait]
 impl Subject for Emulated {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
     fn rotator(&self) -> &Arc<dyn SecretRotator> {
         &self.rotator
+    }
+
+    async fn fresh_target(&self) -> Result<(Target, ClientSecret), Stop> {
+        let next = self.targets.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        next.ok_or_else(|| Stop::NotSetUp("every target of the emulator is in use".to_owned()))
+    }
+
+    fn missing_target(&self) -> Option<Target> {
+        Some(self.missing.clone())
+    }
+
+    fn has_organisations(&self) -> bool {
+        self.missing.scope("org_id").is_some()
+    }
+
+    fn elsewhere(&self, target: &Target) -> Option<Target> {
+        self.has_organisations().then(|| target.clone().with_scope("org_id", "999999999999999999"))
     }
 
     fn clock(&self) -> &dyn Clock {
         &self.clock
     }
 
-    async fn fresh_target(&self) -> Option<(Target, ClientSecret)> {
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    fn can_wait(&self) -> bool {
+        true
     }
 
-    fn missing_target(&self) -> Target {
-        self.missing.clone()
+    fn can_disturb(&self) -> bool {
+        true
     }
 
     fn disturb(&self, disturbance: Disturbance) -> bool {
         let fault = match disturbance {
+            Disturbance::LoseRequest => "lose_request",
             Disturbance::LoseAnswer => "lose_answer",
             Disturbance::CutAnswer => "cut_body:20",
             Disturbance::TooMany => "429",
+            Disturbance::FailBefore => "500_before_commit",
+            Disturbance::FailAfter => "500_after_commit",
+            Disturbance::Duplicate => "duplicate_later",
         };
         self.emulator.fault(&format!("{}.{}#1={fault}", self.vendor, self.issue)).is_ok()
     }
@@ -235,14 +287,10 @@ impl Subject for Emulated {
     fn issues_seen(&self) -> Option<u64> {
         Some(self.emulator.handled(self.vendor, self.issue))
     }
-
-    fn shows_secret(&self, text: &str) -> bool {
-        canary::is_in(text)
-    }
 }
 
 impl fmt::Debug for Emulated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Emulated").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Emulated").field("vendor", &self.vendor).field("issue", &self.issue).finish_non_exhaustive()
     }
 }

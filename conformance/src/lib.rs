@@ -1,11 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod case;
 pub mod emulated;
-mod report;
+pub mod report;
 mod rule;
 pub mod rules;
 mod subject;
+mod suite;
+mod wire;
 
-pub use report::{Cell, Matrix, run};
-pub use rule::{Check, Outcome, Rule};
-pub use subject::{Disturbance, Subject};
+pub use case::{Case, check};
+pub use report::Report;
+pub use rule::{Check, Need, Outcome, Profiles, Rule, Stop};
+pub use subject::{Disturbance, Fixture, Skip, Subject};
+pub use suite::run;
+pub use wire::{Ask, Caller, Exchange, Lost, Wire};

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use cutover_conformance::{Rule, emulated, rules, run};
+use cutover_conformance::{Fixture, Rule, emulated, rules, run};
 
 const USAGE: &str = "usage: cargo xtask conformance [--list] [--rule ID]";
 
@@ -26,10 +26,11 @@ async fn main() -> ExitCode {
 }
 
 async fn check(rules: &[Rule]) -> ExitCode {
-    let matrix = run(rules, &emulated::ALL).await;
-    let broken = matrix.broken().count();
-    show(&matrix.to_string());
-    if broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    let fixtures: Vec<Box<dyn Fixture>> =
+        emulated::all().into_iter().map(|kind| Box::new(kind) as Box<dyn Fixture>).collect();
+    let report = run(rules, &fixtures).await;
+    show(&report.to_string());
+    ExitCode::from(report.verdict().code())
 }
 
 fn list() -> ExitCode {

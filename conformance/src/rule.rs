@@ -1,24 +1,149 @@
-//! A rule: a promise with an id, the words it rests on, and a check.
+//! A rule: a promise with an id, the words it rests on, whom it binds, and a check.
 
 use std::fmt;
 use std::pin::Pin;
 
-use crate::Subject;
+use cutover_core::{Recovery, RotationProfile, Style};
+
+use crate::{Case, Subject};
 
 /// Checks one rule on a subject made for this check alone.
-pub type Check = for<'a> fn(&'a dyn Subject) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+pub type Check = for<'a> fn(&'a Case<'a>) -> Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'a>>;
 
-/// A promise that every subject of its profile has to hold.
+/// A promise that every subject of its profiles has to hold.
 #[derive(Clone, Copy)]
 pub struct Rule {
     /// Family and number, as in `OLD-1`. Never reused.
     pub id: &'static str,
-    /// The promise.
+    /// The promise, as a sentence.
     pub title: &'static str,
-    /// What it rests on: a vendor's words or a promise of this project, in short.
+    /// What it rests on: a vendor's words, a standard, or a promise of this project, in short.
     pub rests_on: &'static str,
+    /// Whom it binds.
+    pub profiles: Profiles,
+    /// What the check cannot do without.
+    pub needs: &'static [Need],
     /// The check.
     pub check: Check,
+}
+
+/// The profiles that a rule speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Profiles {
+    /// Every one.
+    Every,
+    /// Those where both secrets work until the rotation is completed.
+    TwoPhase,
+    /// Those where the old secret dies when the new one is issued.
+    Immediate,
+    /// Those with an idempotency key.
+    Replay,
+    /// Those without.
+    NoReplay,
+}
+
+/// Something that a check does and that not every subject allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Need {
+    /// Disturbing single requests.
+    Faults,
+    /// Moving the vendor's clock.
+    Clock,
+    /// Counting the requests that reach the vendor.
+    Counts,
+    /// Organisations, of which each request names one.
+    Organisations,
+    /// Asking the vendor past the adapter.
+    Wire,
+}
+
+/// Why a check ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The promise was broken, in this way. Holds no secret.
+    Broken(String),
+    /// The rule says nothing about this subject, for this reason.
+    NotApplicable(String),
+    /// The subject could not be brought to where the check begins. Holds no secret.
+    NotSetUp(String),
+}
+
+/// What came of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The promise was kept.
+    Held,
+    /// It was broken, in this way. Holds no secret.
+    Broken(String),
+    /// The rule says nothing about this subject, for this reason. Never counts as held.
+    NotApplicable(String),
+    /// The subject could not be brought to where the check begins. Never counts as held.
+    NotSetUp(String),
+}
+
+impl Rule {
+    /// The letters before the number.
+    pub fn family(&self) -> &'static str {
+        self.id.split_once('-').map_or(self.id, |(family, _)| family)
+    }
+
+    /// Why this rule says nothing about `subject`, if so; known before anything is sent.
+    pub fn excuse(&self, subject: &dyn Subject) -> Option<String> {
+        let profile = subject.rotator().profile();
+        let excuse = self.profiles.excuse(profile);
+        excuse.or_else(|| self.needs.iter().find_map(|need| need.excuse(subject))).map(str::to_owned)
+    }
+}
+
+impl Profiles {
+    /// Every one, as a page of rules names them.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Every => "every vendor",
+            Self::TwoPhase => "two-phase vendors",
+            Self::Immediate => "immediate vendors",
+            Self::Replay => "vendors with idempotency keys",
+            Self::NoReplay => "vendors without idempotency keys",
+        }
+    }
+
+    fn excuse(self, profile: &RotationProfile) -> Option<&'static str> {
+        let two_phase = profile.style() == Style::TwoPhase;
+        let replay = matches!(profile.recovery(), Recovery::Replay { .. });
+        match self {
+            Self::TwoPhase if !two_phase => Some("the old secret dies when the new one is issued"),
+            Self::Immediate if two_phase => Some("old and new secret are valid together until completed"),
+            Self::Replay if !replay => Some("the vendor has no idempotency key"),
+            Self::NoReplay if replay => Some("under its key a request may be repeated"),
+            _ => None,
+        }
+    }
+}
+
+impl Need {
+    fn excuse(self, subject: &dyn Subject) -> Option<&'static str> {
+        match self {
+            Self::Faults if !subject.can_disturb() => Some("the requests of this subject cannot be disturbed at will"),
+            Self::Clock if !subject.can_wait() => Some("the clock of this subject cannot be moved"),
+            Self::Counts if subject.issues_seen().is_none() => Some("the requests that arrive cannot be counted"),
+            Self::Organisations if !subject.has_organisations() => Some("requests name no organisation"),
+            Self::Wire if subject.wire().is_none() => Some("this subject can be asked through its adapter only"),
+            _ => None,
+        }
+    }
+}
+
+impl From<Result<(), Stop>> for Outcome {
+    fn from(checked: Result<(), Stop>) -> Self {
+        match checked {
+            Ok(()) => Self::Held,
+            Err(Stop::Broken(how)) => Self::Broken(how),
+            Err(Stop::NotApplicable(why)) => Self::NotApplicable(why),
+            Err(Stop::NotSetUp(why)) => Self::NotSetUp(why),
+        }
+    }
 }
 
 impl fmt::Debug for Rule {
@@ -27,34 +152,13 @@ impl fmt::Debug for Rule {
     }
 }
 
-/// What a check found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The promise was kept.
-    Held,
-    /// It was broken, in this way. Holds no secret.
-    Broken(String),
-    /// The rule says nothing about this subject, for this reason. Never counts as held.
-    NotApplicable(&'static str),
-}
-
 /// Ends a check as broken unless the condition holds.
 macro_rules! hold {
     ($condition:expr, $($why:tt)+) => {
         if !$condition {
-            return $crate::Outcome::Broken(format!($($why)+));
+            return Err($crate::Stop::Broken(format!($($why)+)));
         }
     };
 }
 
-/// The value of a call that has to succeed; ends the check as broken otherwise.
-macro_rules! got {
-    ($result:expr, $what:literal) => {
-        match $result {
-            Ok(value) => value,
-            Err(error) => return $crate::Outcome::Broken(format!("{}: {error}", $what)),
-        }
-    };
-}
-
-pub(crate) use {got, hold};
+pub(crate) use hold;

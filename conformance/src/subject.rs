@@ -1,80 +1,137 @@
-//! What a rule is checked on.
+//! What a rule is checked on, and how a new one is made for each check.
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use cutover_core::{
-    Attempt, ClientSecret, Clock, Kept, MemoryKeeper, RotateError, SecretRotator, SecretRotatorExt, Target, Verdict,
-};
+use cutover_core::{ClientSecret, Clock, SecretRotator, SystemClock, Target};
+
+use crate::{Stop, Wire};
 
 /// An adapter together with a vendor behind it that it may do to as it likes.
+///
+/// Two methods are enough; each further one lets more rules apply.
 #[async_trait]
 pub trait Subject: fmt::Debug + Send + Sync {
-    /// Its name, as in `stytch m2m`.
-    fn name(&self) -> &str;
-
     /// The adapter.
     fn rotator(&self) -> &Arc<dyn SecretRotator>;
 
-    /// The clock that adapter and vendor go by.
-    fn clock(&self) -> &dyn Clock;
-
-    /// A target that nobody else uses, with the secret it has now; `None` when there are no more.
-    async fn fresh_target(&self) -> Option<(Target, ClientSecret)>;
+    /// A target that nobody else uses, with the secret it has now.
+    ///
+    /// # Errors
+    /// [`Stop::NotSetUp`] when there is none and none can be made.
+    async fn fresh_target(&self) -> Result<(Target, ClientSecret), Stop>;
 
     /// A target that looks like the subject's others and does not exist at the vendor.
-    fn missing_target(&self) -> Target;
+    fn missing_target(&self) -> Option<Target> {
+        None
+    }
+
+    /// Whether each request names an organisation, so that a target can be looked for in a wrong one.
+    fn has_organisations(&self) -> bool {
+        false
+    }
+
+    /// The same target in an organisation where it is not.
+    fn elsewhere(&self, target: &Target) -> Option<Target> {
+        let _ = target;
+        None
+    }
+
+    /// The clock that adapter and vendor go by.
+    fn clock(&self) -> &dyn Clock {
+        &SystemClock
+    }
+
+    /// Whether waiting on the clock takes no time, for adapter and vendor alike.
+    fn can_wait(&self) -> bool {
+        false
+    }
+
+    /// Whether [`disturb`](Self::disturb) does anything.
+    fn can_disturb(&self) -> bool {
+        false
+    }
 
     /// Disturbs the next *issue*; false when this subject cannot be disturbed so.
-    fn disturb(&self, disturbance: Disturbance) -> bool;
+    fn disturb(&self, disturbance: Disturbance) -> bool {
+        let _ = disturbance;
+        false
+    }
 
     /// How many requests for a secret have reached the vendor; `None` when that cannot be seen.
-    fn issues_seen(&self) -> Option<u64>;
+    fn issues_seen(&self) -> Option<u64> {
+        None
+    }
 
-    /// Whether `text` holds a secret of the vendor's, whole or in part.
-    fn shows_secret(&self, text: &str) -> bool;
+    /// The vendor past the adapter.
+    fn wire(&self) -> Option<&dyn Wire> {
+        None
+    }
+}
+
+/// Makes a new subject for each check.
+#[async_trait]
+pub trait Fixture: Send + Sync {
+    /// The subject's name, as in `stytch m2m`: at most 24 characters.
+    fn name(&self) -> &str;
+
+    /// A subject on which nothing was done yet.
+    ///
+    /// # Errors
+    /// Why there is none, without a secret.
+    async fn subject(&self) -> Result<Box<dyn Subject>, Stop>;
+
+    /// The rules that are expected not to apply, each with the reason. Whatever else does not apply is a failure, and
+    /// so is a rule of this list that does. `None` when nobody has said what to expect.
+    fn expected(&self) -> Option<Vec<Skip>> {
+        None
+    }
+
+    /// Removes at the vendor whatever the subjects made there.
+    async fn clean_up(&self) {}
+}
+
+/// A rule that is expected not to apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skip {
+    /// The rule's id.
+    pub rule: &'static str,
+    /// Why.
+    pub reason: String,
 }
 
 /// Something that happens to the next request for a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Disturbance {
+    /// It never reaches the vendor.
+    LoseRequest,
     /// The vendor does it, and the answer never comes.
     LoseAnswer,
     /// The vendor does it, and the answer is cut within its first bytes.
     CutAnswer,
     /// The vendor refuses it for being one too many.
     TooMany,
+    /// The vendor fails before it does anything.
+    FailBefore,
+    /// The vendor does it and then fails.
+    FailAfter,
+    /// The vendor does it, and a second copy of the request arrives later.
+    Duplicate,
 }
 
-/// What checks do with a subject.
-impl dyn Subject + '_ {
-    /// Asks for a secret and keeps the answer.
-    pub(crate) async fn issue(&self, target: &Target, attempt: &Attempt) -> Result<(Kept, ClientSecret), RotateError> {
-        let reply = self.rotator().issue(target, attempt).await?;
-        let keeper = MemoryKeeper::default();
-        let kept = Kept::keep(&keeper, attempt, reply).await.expect("memory keeps everything");
-        let secret = self.rotator().read(target, &kept)?.into_secret();
-        Ok((kept, secret))
-    }
-
-    /// A new attempt on `target`.
-    pub(crate) fn attempt(&self, target: &Target) -> Attempt {
-        Attempt::new(target.id().clone(), self.clock().now())
-    }
-
-    /// Whether the vendor accepts `secret`, once it has had its propagation time for it.
-    pub(crate) async fn accepts(&self, target: &Target, secret: &ClientSecret) -> Result<bool, RotateError> {
-        self.verdict(target, secret, Verdict::Accepted).await.map(|verdict| verdict == Verdict::Accepted)
-    }
-
-    /// Whether the vendor refuses `secret`, once it has had its propagation time for it.
-    pub(crate) async fn refuses(&self, target: &Target, secret: &ClientSecret) -> Result<bool, RotateError> {
-        self.verdict(target, secret, Verdict::Refused).await.map(|verdict| verdict == Verdict::Refused)
-    }
-
-    async fn verdict(&self, target: &Target, secret: &ClientSecret, wanted: Verdict) -> Result<Verdict, RotateError> {
-        self.rotator().verify_until(target, secret, wanted, self.clock()).await
+impl fmt::Display for Disturbance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LoseRequest => "never arrives",
+            Self::LoseAnswer => "is done, and its answer is lost",
+            Self::CutAnswer => "is done, and its answer is cut",
+            Self::TooMany => "is refused as one too many",
+            Self::FailBefore => "fails before anything is done",
+            Self::FailAfter => "is done and then fails",
+            Self::Duplicate => "arrives a second time later",
+        })
     }
 }

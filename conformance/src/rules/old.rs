@@ -2,84 +2,80 @@
 
 use cutover_core::Style;
 
-use crate::rule::{got, hold};
-use crate::rules::{NO_TARGET, NOT_IMMEDIATE, NOT_TWO_PHASE};
-use crate::{Outcome, Rule, Subject};
+use crate::case::broken;
+use crate::rule::hold;
+use crate::{Case, Profiles, Rule, Stop};
 
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         id: "OLD-1",
         title: "In a two-phase rotation the old secret works until it is completed",
         rests_on: "Stytch: after start both secrets are valid",
-        check: |subject| Box::pin(old_1(subject)),
+        profiles: Profiles::TwoPhase,
+        needs: &[],
+        check: |case| Box::pin(old_1(case)),
     },
     Rule {
         id: "OLD-2",
         title: "Completing retires the old secret and keeps the new one",
         rests_on: "Stytch: the rotate call replaces the secret by the next one",
-        check: |subject| Box::pin(old_2(subject)),
+        profiles: Profiles::TwoPhase,
+        needs: &[],
+        check: |case| Box::pin(old_2(case)),
     },
     Rule {
         id: "OLD-3",
         title: "In an immediate rotation issuing retires the old secret",
         rests_on: "Hopae: the old secret is invalidated at once; Zitadel: an app has one secret",
-        check: |subject| Box::pin(old_3(subject)),
+        profiles: Profiles::Immediate,
+        needs: &[],
+        check: |case| Box::pin(old_3(case)),
     },
     Rule {
         id: "OLD-4",
         title: "Rotating one target leaves every other alone",
         rests_on: "Every vendor: a secret belongs to one client",
-        check: |subject| Box::pin(old_4(subject)),
+        profiles: Profiles::Every,
+        needs: &[],
+        check: |case| Box::pin(old_4(case)),
     },
 ];
 
-async fn old_1(subject: &dyn Subject) -> Outcome {
-    if subject.rotator().profile().style() != Style::TwoPhase {
-        return NOT_TWO_PHASE;
-    }
-    let Some((target, old)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    let (_, new) = got!(subject.issue(&target, &subject.attempt(&target)).await, "issue");
-    hold!(got!(subject.accepts(&target, &old).await, "verify"), "issuing ended the old secret");
-    hold!(got!(subject.accepts(&target, &new).await, "verify"), "the new secret does not work beside the old one");
-    Outcome::Held
+async fn old_1(case: &Case<'_>) -> Result<(), Stop> {
+    let (target, old) = case.fresh_target().await?;
+    let (_, new) = case.issue_new(&target).await?;
+    hold!(case.accepts(&target, &old).await?, "issuing ended the old secret");
+    hold!(case.accepts(&target, &new).await?, "the new secret does not work beside the old one");
+    Ok(())
 }
 
-async fn old_2(subject: &dyn Subject) -> Outcome {
-    if subject.rotator().profile().style() != Style::TwoPhase {
-        return NOT_TWO_PHASE;
-    }
-    let Some((target, old)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    let (kept, new) = got!(subject.issue(&target, &subject.attempt(&target)).await, "issue");
-    got!(subject.rotator().complete(&target, &kept).await, "complete");
-    hold!(got!(subject.refuses(&target, &old).await, "verify"), "the old secret still works");
-    hold!(got!(subject.accepts(&target, &new).await, "verify"), "the new secret does not work");
-    Outcome::Held
+async fn old_2(case: &Case<'_>) -> Result<(), Stop> {
+    let (target, old) = case.fresh_target().await?;
+    let (kept, new) = case.issue_new(&target).await?;
+    broken("complete", case.complete(&target, &kept).await)?;
+    hold!(case.refuses(&target, &old).await?, "the old secret still works");
+    hold!(case.accepts(&target, &new).await?, "the new secret does not work");
+    Ok(())
 }
 
-async fn old_3(subject: &dyn Subject) -> Outcome {
-    if subject.rotator().profile().style() == Style::TwoPhase {
-        return NOT_IMMEDIATE;
-    }
-    let Some((target, old)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    hold!(got!(subject.accepts(&target, &old).await, "verify"), "the secret in use is not accepted to begin with");
-    let (_, new) = got!(subject.issue(&target, &subject.attempt(&target)).await, "issue");
-    hold!(got!(subject.refuses(&target, &old).await, "verify"), "the old secret still works");
-    hold!(got!(subject.accepts(&target, &new).await, "verify"), "the new secret does not work");
-    Outcome::Held
+async fn old_3(case: &Case<'_>) -> Result<(), Stop> {
+    let (target, old) = case.fresh_target().await?;
+    hold!(case.accepts(&target, &old).await?, "the secret in use is not accepted to begin with");
+    let (_, new) = case.issue_new(&target).await?;
+    hold!(case.refuses(&target, &old).await?, "the old secret still works");
+    hold!(case.accepts(&target, &new).await?, "the new secret does not work");
+    Ok(())
 }
 
-async fn old_4(subject: &dyn Subject) -> Outcome {
-    let Some((target, _)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    let Some((other, secret)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    hold!(
-        got!(subject.accepts(&other, &secret).await, "verify"),
-        "another target's secret is not accepted to begin with"
-    );
-    let (kept, new) = got!(subject.issue(&target, &subject.attempt(&target)).await, "issue");
-    if subject.rotator().profile().style() == Style::TwoPhase {
-        got!(subject.rotator().complete(&target, &kept).await, "complete");
+async fn old_4(case: &Case<'_>) -> Result<(), Stop> {
+    let (target, _) = case.fresh_target().await?;
+    let (other, secret) = case.fresh_target().await?;
+    hold!(case.accepts(&other, &secret).await?, "another target's secret is not accepted to begin with");
+    let (kept, new) = case.issue_new(&target).await?;
+    if case.rotator().profile().style() == Style::TwoPhase {
+        broken("complete", case.complete(&target, &kept).await)?;
     }
-    hold!(got!(subject.accepts(&other, &secret).await, "verify"), "another target's secret was ended");
-    hold!(got!(subject.refuses(&other, &new).await, "verify"), "another target takes the new secret");
-    Outcome::Held
+    hold!(case.accepts(&other, &secret).await?, "another target's secret was ended");
+    hold!(case.refuses(&other, &new).await?, "another target takes the new secret");
+    Ok(())
 }

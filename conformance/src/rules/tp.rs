@@ -1,143 +1,136 @@
 //! TP: the order of a two-phase rotation.
 
-use cutover_core::{Effect, Pending, Refusal, Style, Witness};
+use cutover_core::{Effect, Pending, Refusal, Witness};
 
-use crate::rule::{got, hold};
-use crate::rules::{NO_TARGET, NOT_TWO_PHASE};
-use crate::{Outcome, Rule, Subject};
+use crate::case::broken;
+use crate::rule::hold;
+use crate::{Case, Profiles, Rule, Stop};
 
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         id: "TP-1",
         title: "Cancelling drops the new secret and keeps the old one",
         rests_on: "Stytch: a rotation can be cancelled",
-        check: |subject| Box::pin(tp_1(subject)),
+        profiles: Profiles::TwoPhase,
+        needs: &[],
+        check: |case| Box::pin(tp_1(case)),
     },
     Rule {
         id: "TP-2",
         title: "Asking again while a rotation is pending is refused and changes nothing",
         rests_on: "Stytch's error types for a client that is rotating already",
-        check: |subject| Box::pin(tp_2(subject)),
+        profiles: Profiles::TwoPhase,
+        needs: &[],
+        check: |case| Box::pin(tp_2(case)),
     },
     Rule {
         id: "TP-3",
         title: "A pending rotation is shown with the last four characters of its secret",
         rests_on: "Stytch: `next_client_secret_last_four` is null when no rotation is in progress",
-        check: |subject| Box::pin(tp_3(subject)),
+        profiles: Profiles::TwoPhase,
+        needs: &[],
+        check: |case| Box::pin(tp_3(case)),
     },
     Rule {
         id: "TP-4",
         title: "Completing or cancelling nothing is refused and changes nothing",
         rests_on: "Stytch's error types for a client that is not rotating",
-        check: |subject| Box::pin(tp_4(subject)),
+        profiles: Profiles::TwoPhase,
+        needs: &[],
+        check: |case| Box::pin(tp_4(case)),
     },
     Rule {
         id: "TP-5",
         title: "The proof of one target completes no other",
         rests_on: "P4: the old secret is retired only when its own successor is kept",
-        check: |subject| Box::pin(tp_5(subject)),
+        profiles: Profiles::TwoPhase,
+        needs: &[],
+        check: |case| Box::pin(tp_5(case)),
     },
     Rule {
         id: "TP-6",
         title: "Without two phases, completing and cancelling are refused before anything is sent",
         rests_on: "`SecretRotator`: what a vendor lacks is in the profile first and an error second",
-        check: |subject| Box::pin(tp_6(subject)),
+        profiles: Profiles::Immediate,
+        needs: &[],
+        check: |case| Box::pin(tp_6(case)),
     },
 ];
 
-async fn tp_1(subject: &dyn Subject) -> Outcome {
-    if subject.rotator().profile().style() != Style::TwoPhase {
-        return NOT_TWO_PHASE;
-    }
-    let Some((target, old)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    let (_, new) = got!(subject.issue(&target, &subject.attempt(&target)).await, "issue");
-    got!(subject.rotator().cancel(&target).await, "cancel");
-    hold!(got!(subject.refuses(&target, &new).await, "verify"), "the dropped secret still works");
-    hold!(got!(subject.accepts(&target, &old).await, "verify"), "the old secret does not work any more");
-    Outcome::Held
+async fn tp_1(case: &Case<'_>) -> Result<(), Stop> {
+    let (target, old) = case.fresh_target().await?;
+    let (_, new) = case.issue_new(&target).await?;
+    broken("cancel", case.cancel(&target).await)?;
+    hold!(case.refuses(&target, &new).await?, "the dropped secret still works");
+    hold!(case.accepts(&target, &old).await?, "the old secret does not work any more");
+    Ok(())
 }
 
-async fn tp_2(subject: &dyn Subject) -> Outcome {
-    if subject.rotator().profile().style() != Style::TwoPhase {
-        return NOT_TWO_PHASE;
-    }
-    let Some((target, old)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    let (_, new) = got!(subject.issue(&target, &subject.attempt(&target)).await, "issue");
-    let Err(refused) = subject.issue(&target, &subject.attempt(&target)).await else {
-        return Outcome::Broken("a second secret was issued while one was pending".to_owned());
+async fn tp_2(case: &Case<'_>) -> Result<(), Stop> {
+    let (target, old) = case.fresh_target().await?;
+    let (_, new) = case.issue_new(&target).await?;
+    let Err(refused) = case.try_issue(&target, &case.attempt(&target)).await else {
+        return Err(Stop::Broken("a second secret was issued while one was pending".to_owned()));
     };
     hold!(refused.effect() == Effect::NotApplied, "the refusal leaves it open what it did: {refused}");
     hold!(refused.refusal() == Some(Refusal::AlreadyPending), "the refusal is not told apart: {refused}");
-    hold!(got!(subject.accepts(&target, &new).await, "verify"), "the pending secret was ended");
-    hold!(got!(subject.accepts(&target, &old).await, "verify"), "the old secret was ended");
-    Outcome::Held
+    hold!(case.accepts(&target, &new).await?, "the pending secret was ended");
+    hold!(case.accepts(&target, &old).await?, "the old secret was ended");
+    Ok(())
 }
 
-async fn tp_3(subject: &dyn Subject) -> Outcome {
-    if !subject.rotator().profile().has(Witness::Pending) {
-        return Outcome::NotApplicable("the profile names no such witness");
+async fn tp_3(case: &Case<'_>) -> Result<(), Stop> {
+    if !case.rotator().profile().has(Witness::Pending) {
+        return Err(Stop::NotApplicable("the profile names no such witness".to_owned()));
     }
-    let Some((target, old)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    let before = got!(subject.rotator().inspect(&target).await, "inspect");
+    let (target, old) = case.fresh_target().await?;
+    let before = case.inspect(&target).await?;
     hold!(before.pending == Pending::No, "a rotation is shown as pending before one was begun");
-    let (_, new) = got!(subject.issue(&target, &subject.attempt(&target)).await, "issue");
-    let shown = got!(subject.rotator().inspect(&target).await, "inspect");
+    let (_, new) = case.issue_new(&target).await?;
+    let shown = case.inspect(&target).await?;
     hold!(shown.pending == Pending::Yes(new.last_four()), "the pending rotation is not shown as ours");
     hold!(shown.current_last_four == old.last_four(), "the secret in use is not shown as the old one");
-    Outcome::Held
+    Ok(())
 }
 
-async fn tp_4(subject: &dyn Subject) -> Outcome {
-    if subject.rotator().profile().style() != Style::TwoPhase {
-        return NOT_TWO_PHASE;
-    }
-    let Some((target, _)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    let (kept, new) = got!(subject.issue(&target, &subject.attempt(&target)).await, "issue");
-    got!(subject.rotator().complete(&target, &kept).await, "complete");
-    for (what, result) in [
-        ("completing", subject.rotator().complete(&target, &kept).await),
-        ("cancelling", subject.rotator().cancel(&target).await),
-    ] {
-        let Err(refused) = result else { return Outcome::Broken(format!("{what} nothing succeeded")) };
+async fn tp_4(case: &Case<'_>) -> Result<(), Stop> {
+    let (target, _) = case.fresh_target().await?;
+    let (kept, new) = case.issue_new(&target).await?;
+    broken("complete", case.complete(&target, &kept).await)?;
+    for (what, result) in
+        [("completing", case.complete(&target, &kept).await), ("cancelling", case.cancel(&target).await)]
+    {
+        let Err(refused) = result else { return Err(Stop::Broken(format!("{what} nothing succeeded"))) };
         hold!(refused.refusal() == Some(Refusal::NothingPending), "{what} nothing: {refused}");
         hold!(refused.effect() == Effect::NotApplied, "{what} nothing leaves its effect open: {refused}");
     }
-    hold!(got!(subject.accepts(&target, &new).await, "verify"), "the secret in use was ended");
-    Outcome::Held
+    hold!(case.accepts(&target, &new).await?, "the secret in use was ended");
+    Ok(())
 }
 
-async fn tp_5(subject: &dyn Subject) -> Outcome {
-    if subject.rotator().profile().style() != Style::TwoPhase {
-        return NOT_TWO_PHASE;
-    }
-    let Some((target, old)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    let Some((other, _)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    let _ours = got!(subject.issue(&target, &subject.attempt(&target)).await, "issue");
-    let (theirs, _) = got!(subject.issue(&other, &subject.attempt(&other)).await, "issue");
-    let Err(refused) = subject.rotator().complete(&target, &theirs).await else {
-        return Outcome::Broken("the proof of another target retired the old secret".to_owned());
+async fn tp_5(case: &Case<'_>) -> Result<(), Stop> {
+    let (target, old) = case.fresh_target().await?;
+    let (other, _) = case.fresh_target().await?;
+    let _ours = case.issue_new(&target).await?;
+    let (theirs, _) = case.issue_new(&other).await?;
+    let Err(refused) = case.complete(&target, &theirs).await else {
+        return Err(Stop::Broken("the proof of another target retired the old secret".to_owned()));
     };
     hold!(refused.effect() == Effect::NotApplied, "the refusal leaves it open what it did: {refused}");
-    hold!(got!(subject.accepts(&target, &old).await, "verify"), "the old secret was ended");
-    Outcome::Held
+    hold!(case.accepts(&target, &old).await?, "the old secret was ended");
+    Ok(())
 }
 
-async fn tp_6(subject: &dyn Subject) -> Outcome {
-    if subject.rotator().profile().style() == Style::TwoPhase {
-        return Outcome::NotApplicable("the vendor rotates in two phases");
-    }
-    let Some((target, _)) = subject.fresh_target().await else { return Outcome::Broken(NO_TARGET.to_owned()) };
-    let (kept, new) = got!(subject.issue(&target, &subject.attempt(&target)).await, "issue");
-    let seen = subject.issues_seen();
-    for (what, result) in [
-        ("complete", subject.rotator().complete(&target, &kept).await),
-        ("cancel", subject.rotator().cancel(&target).await),
-    ] {
-        let Err(refused) = result else { return Outcome::Broken(format!("{what} succeeded")) };
+async fn tp_6(case: &Case<'_>) -> Result<(), Stop> {
+    let (target, _) = case.fresh_target().await?;
+    let (kept, new) = case.issue_new(&target).await?;
+    let seen = case.issues_seen();
+    for (what, result) in [("complete", case.complete(&target, &kept).await), ("cancel", case.cancel(&target).await)] {
+        let Err(refused) = result else { return Err(Stop::Broken(format!("{what} succeeded"))) };
         hold!(refused.effect() == Effect::NotApplied, "{what} leaves its effect open: {refused}");
         hold!(refused.status().is_none(), "{what} was sent to the vendor: {refused}");
     }
-    hold!(subject.issues_seen() == seen, "the vendor was asked for another secret");
-    hold!(got!(subject.accepts(&target, &new).await, "verify"), "the secret in use was ended");
-    Outcome::Held
+    hold!(case.issues_seen() == seen, "the vendor was asked for another secret");
+    hold!(case.accepts(&target, &new).await?, "the secret in use was ended");
+    Ok(())
 }

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use cutover_conformance::emulated::{ALL, Emulated};
-use cutover_conformance::{Disturbance, Outcome, Subject, rules};
+use cutover_conformance::emulated::{self, Emulated};
+use cutover_conformance::{Disturbance, Fixture, Outcome, Stop, Subject, check, rules};
 use cutover_core::{
     Attempt, Call, ClientSecret, Clock, Issued, Kept, LastFour, NotSent, Observation, Pending, Reply, RotateError,
-    RotationProfile, SecretRotator, Target, Vendor, Verdict,
+    RotationProfile, SecretRotator, Target, Verdict,
 };
 
 /// One way to be wrong.
@@ -110,6 +110,11 @@ impl SecretRotator for Mutant {
                 let keeper = cutover_core::MemoryKeeper::default();
                 let kept = Kept::keep(&keeper, attempt, copy(&reply)).await.expect("memory keeps");
                 self.inner.complete(target, &kept).await?;
+                Ok(reply)
+            }
+            Wrong::ShowsTheSecret => {
+                let reply = self.inner.issue(target, attempt).await?;
+                self.memory().answer = Some((reply.status(), reply.expose_body().to_vec()));
                 Ok(reply)
             }
             Wrong::CancelsBeforeIssuing => {
@@ -235,10 +240,6 @@ impl SecretRotator for Mutant {
                 Ok(shown)
             }
             Wrong::InventsMissingTargets => Ok(self.inner.inspect(target).await.unwrap_or_default()),
-            Wrong::ShowsTheSecret => {
-                let call = Call::new(Vendor::new("Cnry"), "inspect");
-                self.inner.inspect(target).await.map_err(|_| NotSent::misuse(call, "no").into())
-            }
             _ => self.inner.inspect(target).await,
         }
     }
@@ -255,7 +256,10 @@ impl SecretRotator for Mutant {
 
 impl std::fmt::Debug for Mutant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mutant").field("wrong", &self.wrong).finish_non_exhaustive()
+        let memory = self.memory();
+        let answer = memory.answer.as_ref().filter(|_| self.wrong == Wrong::ShowsTheSecret);
+        let answer = answer.map(|(_, body)| String::from_utf8_lossy(body));
+        f.debug_struct("Mutant").field("wrong", &self.wrong).field("answer", &answer).finish_non_exhaustive()
     }
 }
 
@@ -268,24 +272,36 @@ struct Behind {
 
 #[async_trait]
 impl Subject for Behind {
-    fn name(&self) -> &str {
-        self.subject.name()
-    }
-
     fn rotator(&self) -> &Arc<dyn SecretRotator> {
         &self.rotator
+    }
+
+    async fn fresh_target(&self) -> Result<(Target, ClientSecret), Stop> {
+        self.subject.fresh_target().await
+    }
+
+    fn missing_target(&self) -> Option<Target> {
+        self.subject.missing_target()
+    }
+
+    fn has_organisations(&self) -> bool {
+        self.subject.has_organisations()
+    }
+
+    fn elsewhere(&self, target: &Target) -> Option<Target> {
+        self.subject.elsewhere(target)
     }
 
     fn clock(&self) -> &dyn Clock {
         self.subject.clock()
     }
 
-    async fn fresh_target(&self) -> Option<(Target, ClientSecret)> {
-        self.subject.fresh_target().await
+    fn can_wait(&self) -> bool {
+        self.subject.can_wait()
     }
 
-    fn missing_target(&self) -> Target {
-        self.subject.missing_target()
+    fn can_disturb(&self) -> bool {
+        self.subject.can_disturb()
     }
 
     fn disturb(&self, disturbance: Disturbance) -> bool {
@@ -295,22 +311,18 @@ impl Subject for Behind {
     fn issues_seen(&self) -> Option<u64> {
         self.subject.issues_seen()
     }
-
-    fn shows_secret(&self, text: &str) -> bool {
-        self.subject.shows_secret(text)
-    }
 }
 
 /// The outcome of one rule on every emulated vendor behind an adapter with this wrongness.
 async fn outcomes(rule: &str, wrong: Wrong) -> Vec<(String, Outcome)> {
     let rule = rules::all().into_iter().find(|known| known.id == rule).expect("a rule of the suite");
     let mut outcomes = Vec::new();
-    for make in ALL {
-        let subject = make();
+    for kind in emulated::all() {
+        let subject = kind.make().expect("no behaviours to refuse");
         let inner = Arc::clone(subject.rotator());
         let rotator: Arc<dyn SecretRotator> = Arc::new(Mutant { inner, wrong, memory: Mutex::default() });
         let behind = Behind { subject, rotator };
-        outcomes.push((behind.name().to_owned(), (rule.check)(&behind).await));
+        outcomes.push((kind.name().to_owned(), check(&rule, &behind).await.0));
     }
     outcomes
 }

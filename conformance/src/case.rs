@@ -1,0 +1,222 @@
+//! One rule on one subject: what a check does, and the script of it.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use cutover_core::{
+    Attempt, ClientSecret, IdempotencyKey, Kept, MemoryKeeper, Observation, Reply, RotateError, SecretRotator,
+    SecretRotatorExt, Target, Verdict,
+};
+
+use crate::{Disturbance, Outcome, Rule, Stop, Subject, Wire};
+
+/// How many characters of a secret in a row give it away: more than the four by which vendors name one.
+const PART: usize = 8;
+
+/// A subject under check. Whatever is done through it is written down as a step, in words without secrets.
+#[derive(Debug)]
+pub struct Case<'a> {
+    subject: &'a dyn Subject,
+    steps: Mutex<Vec<String>>,
+    shown: Mutex<Vec<ClientSecret>>,
+    attempts: Mutex<Vec<IdempotencyKey>>,
+}
+
+/// Checks `rule` on `subject`; with the outcome come the steps that led to it.
+pub async fn check(rule: &Rule, subject: &dyn Subject) -> (Outcome, Vec<String>) {
+    if let Some(excuse) = rule.excuse(subject) {
+        return (Outcome::NotApplicable(excuse), Vec::new());
+    }
+    let case = Case { subject, steps: Mutex::default(), shown: Mutex::default(), attempts: Mutex::default() };
+    let outcome = (rule.check)(&case).await.into();
+    (outcome, case.steps.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Case<'_> {
+    /// The adapter.
+    pub fn rotator(&self) -> &dyn SecretRotator {
+        self.subject.rotator().as_ref()
+    }
+
+    /// The subject itself, for what has no step of its own here.
+    pub fn subject(&self) -> &dyn Subject {
+        self.subject
+    }
+
+    /// The vendor past the adapter; only in rules that need [`Need::Wire`](crate::Need::Wire).
+    pub fn wire(&self) -> Result<&dyn Wire, Stop> {
+        self.subject.wire().ok_or_else(|| Stop::NotSetUp("there is no way past the adapter".to_owned()))
+    }
+
+    /// Writes down a step.
+    pub fn step(&self, step: impl Display) {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(step.to_string());
+    }
+
+    /// A target that nobody else uses, with the secret it has now.
+    pub async fn fresh_target(&self) -> Result<(Target, ClientSecret), Stop> {
+        let (target, secret) = self.subject.fresh_target().await?;
+        self.step(format_args!("take {}, which has a working secret", target.id()));
+        self.note(&secret);
+        Ok((target, secret))
+    }
+
+    /// A target that looks like the subject's others and does not exist at the vendor.
+    pub fn missing_target(&self) -> Result<Target, Stop> {
+        let none = || Stop::NotApplicable("the subject names no target that does not exist".to_owned());
+        self.subject.missing_target().ok_or_else(none)
+    }
+
+    /// The same target in an organisation where it is not; only in rules that need
+    /// [`Need::Organisations`](crate::Need::Organisations).
+    pub fn elsewhere(&self, target: &Target) -> Result<Target, Stop> {
+        self.subject
+            .elsewhere(target)
+            .ok_or_else(|| Stop::NotSetUp("the subject names no other organisation".to_owned()))
+    }
+
+    /// A new attempt on `target`.
+    pub fn attempt(&self, target: &Target) -> Attempt {
+        Attempt::new(target.id().clone(), self.subject.clock().now())
+    }
+
+    /// A new attempt on `target` gets its secret; broken otherwise.
+    pub async fn issue_new(&self, target: &Target) -> Result<(Kept, ClientSecret), Stop> {
+        self.issue(target, &self.attempt(target)).await
+    }
+
+    /// `attempt` gets its secret; broken otherwise.
+    pub async fn issue(&self, target: &Target, attempt: &Attempt) -> Result<(Kept, ClientSecret), Stop> {
+        broken("issue", self.try_issue(target, attempt).await)
+    }
+
+    /// Asks for a secret, keeps the answer and reads it.
+    pub async fn try_issue(&self, target: &Target, attempt: &Attempt) -> Result<(Kept, ClientSecret), RotateError> {
+        let reply = self.ask(target, attempt).await?;
+        let kept = keep(attempt, reply).await;
+        let secret = self.rotator().read(target, &kept)?.into_secret();
+        self.note(&secret);
+        Ok((kept, secret))
+    }
+
+    /// Asks for a secret and hands over the answer unread.
+    pub async fn ask(&self, target: &Target, attempt: &Attempt) -> Result<Reply, RotateError> {
+        let asked = self.rotator().issue(target, attempt).await;
+        self.did(format_args!("issue for {}, attempt {}", target.id(), self.nth(attempt)), &asked);
+        asked
+    }
+
+    /// Retires the old secret.
+    pub async fn complete(&self, target: &Target, kept: &Kept) -> Result<(), RotateError> {
+        let done = self.rotator().complete(target, kept).await;
+        self.did(format_args!("complete {}", target.id()), &done);
+        done
+    }
+
+    /// Drops the new secret.
+    pub async fn cancel(&self, target: &Target) -> Result<(), RotateError> {
+        let done = self.rotator().cancel(target).await;
+        self.did(format_args!("cancel {}", target.id()), &done);
+        done
+    }
+
+    /// Looks at a target; broken when it cannot be looked at.
+    pub async fn inspect(&self, target: &Target) -> Result<Observation, Stop> {
+        let seen = self.rotator().inspect(target).await;
+        self.did(format_args!("inspect {}", target.id()), &seen);
+        broken("inspect", seen)
+    }
+
+    /// Whether the vendor accepts `secret`, once it has had its propagation time for it.
+    pub async fn accepts(&self, target: &Target, secret: &ClientSecret) -> Result<bool, Stop> {
+        Ok(self.verdict(target, secret, Verdict::Accepted).await? == Verdict::Accepted)
+    }
+
+    /// Whether the vendor refuses `secret`, once it has had its propagation time for it.
+    pub async fn refuses(&self, target: &Target, secret: &ClientSecret) -> Result<bool, Stop> {
+        Ok(self.verdict(target, secret, Verdict::Refused).await? == Verdict::Refused)
+    }
+
+    async fn verdict(&self, target: &Target, secret: &ClientSecret, wanted: Verdict) -> Result<Verdict, Stop> {
+        let verdict = self.rotator().verify_until(target, secret, wanted, self.subject.clock()).await;
+        let nth = self.note(secret);
+        self.step(match &verdict {
+            Ok(verdict) => format!("secret {nth} of {}: {verdict:?}", target.id()),
+            Err(error) => format!("secret {nth} of {}: {error}", target.id()),
+        });
+        broken("verify", verdict)
+    }
+
+    /// Disturbs the next *issue*.
+    pub fn disturb(&self, disturbance: Disturbance) -> Result<(), Stop> {
+        self.step(format_args!("the next issue: {disturbance}"));
+        if self.subject.disturb(disturbance) {
+            return Ok(());
+        }
+        Err(Stop::NotApplicable(format!("this subject cannot be told: {disturbance}")))
+    }
+
+    /// Lets time go by for adapter and vendor.
+    pub async fn wait(&self, duration: Duration) {
+        self.step(format_args!("wait {duration:?}"));
+        self.subject.clock().sleep(duration).await;
+    }
+
+    /// How many requests for a secret have reached the vendor; only in rules that need
+    /// [`Need::Counts`](crate::Need::Counts).
+    pub fn issues_seen(&self) -> u64 {
+        self.subject.issues_seen().unwrap_or_default()
+    }
+
+    /// Whether `text` holds one of the secrets that this check has had in its hands, or a part of one.
+    pub fn shows_secret(&self, text: &[u8]) -> bool {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.iter().any(|secret| holds(text, secret.expose().as_bytes()))
+    }
+
+    /// Remembers a secret so that it is recognised, and gives it a number by which the steps name it.
+    pub fn note(&self, secret: &ClientSecret) -> usize {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(nth) = shown.iter().position(|known| known == secret) {
+            return nth + 1;
+        }
+        shown.push(secret.duplicate());
+        shown.len()
+    }
+
+    /// The number by which the steps name an attempt.
+    fn nth(&self, attempt: &Attempt) -> usize {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(nth) = attempts.iter().position(|key| key == attempt.key()) {
+            return nth + 1;
+        }
+        attempts.push(attempt.key().clone());
+        attempts.len()
+    }
+
+    fn did<T>(&self, what: impl Display, result: &Result<T, RotateError>) {
+        match result {
+            Ok(_) => self.step(format_args!("{what}: done")),
+            Err(error) => self.step(format_args!("{what}: {error}")),
+        }
+    }
+}
+
+/// A result that has to be good.
+pub(crate) fn broken<T, E: Display>(what: &str, result: Result<T, E>) -> Result<T, Stop> {
+    result.map_err(|error| Stop::Broken(format!("{what}: {error}")))
+}
+
+/// The answer of `attempt`, kept.
+pub(crate) async fn keep(attempt: &Attempt, reply: Reply) -> Kept {
+    Kept::keep(&MemoryKeeper::default(), attempt, reply).await.expect("memory keeps everything")
+}
+
+/// Whether a run of [`PART`] bytes of `secret`, or all of a shorter one, is in `text`.
+fn holds(text: &[u8], secret: &[u8]) -> bool {
+    let part = PART.min(secret.len()).max(1);
+    let runs: HashSet<&[u8]> = secret.windows(part).collect();
+    text.windows(part).any(|window| runs.contains(window))
+}

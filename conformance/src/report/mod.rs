@@ -1,0 +1,159 @@
+//! What a run found, as data; each form that it is written in has a file of its own.
+
+mod terminal;
+
+use std::time::Duration;
+
+use crate::{Outcome, Rule, Skip};
+
+/// Everything that one run found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The rules that were checked, in order.
+    pub rules: Vec<Rule>,
+    /// The subjects, in order.
+    pub subjects: Vec<About>,
+    /// Rule by rule, and in each rule subject by subject.
+    pub cells: Vec<Cell>,
+    /// What the suite was shown to detect; empty unless asked for.
+    pub kills: Vec<Kill>,
+    /// Where generated sequences came from.
+    pub seed: Option<u64>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What is known of a subject.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Its name.
+    pub name: String,
+    /// What it expects not to apply; `None` when nobody has said.
+    pub expected: Option<Vec<Skip>>,
+}
+
+/// What came of one rule on one subject.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// The rule.
+    pub rule: Rule,
+    /// The subject's name.
+    pub subject: String,
+    /// What was found.
+    pub outcome: Outcome,
+    /// What was done, step by step; without secrets.
+    pub steps: Vec<String>,
+    /// The command that does this check again and nothing else.
+    pub again: String,
+    /// How long it took.
+    pub took: Duration,
+    /// Says so when the rule applied and was expected not to, or the other way round.
+    pub unexpected: Option<String>,
+}
+
+/// What came of one wrong vendor, adapter or engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kill {
+    /// What is wrong, as a short name.
+    pub mutant: String,
+    /// What is wrong: a vendor, an adapter or an engine.
+    pub layer: Layer,
+    /// The rule that has to notice.
+    pub named: &'static str,
+    /// The rules that noticed.
+    pub killed_by: Vec<&'static str>,
+}
+
+/// Which part of a subject is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// What the vendor does.
+    Vendor,
+    /// What the adapter makes of it.
+    Adapter,
+    /// What the engine does with both.
+    Engine,
+}
+
+/// How many cells there are of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Promises kept.
+    pub held: usize,
+    /// Promises broken.
+    pub broken: usize,
+    /// Rules that say nothing about a subject.
+    pub not_applicable: usize,
+    /// Checks that did not get to their beginning.
+    pub not_set_up: usize,
+    /// Differences from what a subject expects.
+    pub unexpected: usize,
+}
+
+/// The verdict on a whole run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything that applies was held, and every mutant was killed by the rule named for it.
+    Held,
+    /// A promise was broken, a difference was not expected, or a mutant survived.
+    Broken,
+    /// Nothing was broken, and some subject could not be set up.
+    NotSetUp,
+}
+
+impl Report {
+    /// How many cells there are of each kind.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for cell in &self.cells {
+            match cell.outcome {
+                Outcome::Held => counts.held += 1,
+                Outcome::Broken(_) => counts.broken += 1,
+                Outcome::NotApplicable(_) => counts.not_applicable += 1,
+                Outcome::NotSetUp(_) => counts.not_set_up += 1,
+            }
+            counts.unexpected += usize::from(cell.unexpected.is_some());
+        }
+        counts
+    }
+
+    /// The verdict.
+    pub fn verdict(&self) -> Verdict {
+        let counts = self.counts();
+        if counts.broken > 0 || counts.unexpected > 0 || self.kills.iter().any(|kill| !kill.is_by_name()) {
+            Verdict::Broken
+        } else if counts.not_set_up > 0 || counts.held == 0 && self.kills.is_empty() {
+            Verdict::NotSetUp
+        } else {
+            Verdict::Held
+        }
+    }
+
+    /// The cells in which a promise was broken.
+    pub fn broken(&self) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().filter(|cell| matches!(cell.outcome, Outcome::Broken(_)))
+    }
+
+    /// The cell of one rule on one subject.
+    pub fn cell(&self, rule: &str, subject: &str) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.rule.id == rule && cell.subject == subject)
+    }
+}
+
+impl Kill {
+    /// Whether the rule that has to notice did.
+    pub fn is_by_name(&self) -> bool {
+        self.killed_by.contains(&self.named)
+    }
+}
+
+impl Verdict {
+    /// The exit code that says so.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Held => 0,
+            Self::Broken => 1,
+            Self::NotSetUp => 4,
+        }
+    }
+}
