@@ -19,6 +19,10 @@ fn allowed(from: &str) -> Option<Vec<&'static str>> {
         "cutover-stores" => vec!["cutover-core", "cutover-engine"],
         "cutover" => [&["cutover-core", "cutover-http", "cutover-engine", "cutover-stores"][..], &VENDORS].concat(),
         "cutover-conformance" => [&["cutover-core", "cutover-http", "cutover-emulator"][..], &VENDORS].concat(),
+        "cutover-crash" => {
+            [&["cutover-core", "cutover-http", "cutover-engine", "cutover-stores", "cutover-emulator"][..], &VENDORS]
+                .concat()
+        }
         "cutover-cli" => vec!["cutover", "cutover-emulator"],
         "cutover-examples" => vec!["cutover", "cutover-emulator"],
         _ => return None,

@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod crash;
 mod deps;
 mod fuzz;
 mod logs;
@@ -42,6 +43,12 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Kills rotations at every point there is, and looks what became of them
+    Crash {
+        /// Arguments for the sweep, such as `--list`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Measures, as ratios within one run
     Bench {
         /// What to measure
@@ -60,6 +67,7 @@ fn main() -> ExitCode {
         Chore::Ci { sdks } => ci::ci(sdks),
         Chore::Deps => deps::deps(),
         Chore::Conformance { args } => run::cargo("run", &["--quiet", "-p", "cutover-conformance", "--"], &args),
+        Chore::Crash { args } => crash::crash(&args),
         Chore::Bench { what } => bench::bench(what),
         Chore::Sdks(args) => sdks::sdks(&args),
         Chore::Fuzz(args) => fuzz::fuzz(&args),

@@ -1,0 +1,42 @@
+#![doc = include_str!("../README.md")]
+
+mod checker;
+mod clock;
+mod count;
+mod destination;
+mod disk;
+mod journal;
+pub mod kill;
+mod late;
+mod line;
+mod place;
+mod process;
+pub mod report;
+mod run;
+mod scenario;
+mod subject;
+mod sweep;
+mod token;
+mod trace;
+mod watch;
+mod world;
+mod wrong;
+mod wrong_rotator;
+pub mod wrong_run;
+
+pub use checker::End;
+pub use clock::SimClock;
+pub use count::{Count, Violation};
+pub use destination::SimDestination;
+pub use disk::{Disk, Fate, FileName};
+pub use journal::SimJournal;
+pub use place::{Leg, Op, Place, Step};
+pub use report::Figures;
+pub use run::{Plan, Report, run};
+pub use scenario::{DestinationOp, Group, HowFailed, Scenario, Then, Trouble, Upset, groups};
+pub use subject::{Class, Client, ClientKind, Link};
+pub use sweep::{Finding, Kind, Sweep, Tally, id, of_id, scenario_swept, sweep};
+pub use trace::{ProcessNo, SecretNo};
+pub use watch::up as watch_logs;
+pub use world::{Death, Seen, World};
+pub use wrong::{Mistake, Wrong};

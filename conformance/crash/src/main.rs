@@ -1,0 +1,144 @@
+//! The crash sweep on the command line.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use cutover_core::{Clock as _, SystemClock};
+use cutover_crash::{Count, Figures, Group, Plan, groups, kill, of_id, report, run, sweep, watch_logs, wrong_run};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask crash", about = "Kills rotations at every point there is, and looks what became of them")]
+struct Args {
+    /// Only these groups of scenarios
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+    /// One run, as a finding names it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["group", "json", "write", "faults", "kill"])]
+    only: Option<String>,
+    /// Everything but pairs of crashes
+    #[arg(long)]
+    quick: bool,
+    /// Writes all figures and findings to a file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Writes the figures into docs/crash-sweep.md
+    #[arg(long)]
+    write: bool,
+    /// Shows that every deliberate fault is caught
+    #[arg(long)]
+    faults: bool,
+    /// Kills so many real processes over real files and sockets
+    #[arg(long, value_name = "N")]
+    kill: Option<u32>,
+    /// Where the moments of those kills come from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// On how many threads; as many as there are processors when not given
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Lists the groups and how many scenarios they have
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    if let Some(ended) = kill::play_worker() {
+        return ended;
+    }
+    let args = Args::parse();
+    let done = match &args {
+        Args { list: true, .. } => list(),
+        Args { only: Some(id), .. } => only(id),
+        Args { faults: true, .. } => faults(),
+        Args { kill: Some(kills), .. } => killed(*kills, args.seed),
+        _ => swept(&args),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            // A closed standard error leaves nobody to tell.
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+type Done = Result<bool, String>;
+
+fn list() -> Done {
+    let line = |group: &Group| format!("{:18} {:5} scenarios: {}\n", group.name, group.scenarios.len(), group.about);
+    show(&groups().iter().map(line).collect::<String>());
+    Ok(true)
+}
+
+fn only(id: &str) -> Done {
+    watch_logs();
+    let (scenario, crashes) = of_id(id)?;
+    let ran = run(&Arc::new(scenario), Plan { crashes: &crashes, ..Plan::default() });
+    let mut text = format!("{id}\n");
+    for line in &ran.story {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text.push_str(&format!("  end: {:?}\n", ran.end));
+    for violation in &ran.violations {
+        text.push_str(&format!("{}: {}\n", violation.count.name().to_uppercase(), violation.what));
+    }
+    show(&text);
+    Ok(ran.violations.is_empty())
+}
+
+fn faults() -> Done {
+    watch_logs();
+    let caught = wrong_run::faults();
+    show(&report::faults(&caught));
+    for caught in &caught {
+        if let Some(finding) = &caught.finding {
+            show(&format!("\n{}: {}", caught.wrong, report::script(finding)));
+        }
+    }
+    Ok(caught.iter().all(|caught| caught.by_its_count > 0 && caught.control_is_clean))
+}
+
+fn killed(kills: u32, seed: u64) -> Done {
+    let killed = kill::kill(kills, seed)?;
+    show(&killed.to_string());
+    Ok(killed.violations.is_empty())
+}
+
+fn swept(args: &Args) -> Done {
+    watch_logs();
+    let wanted = |group: &Group| args.group.is_empty() || args.group.iter().any(|name| name == group.name);
+    let quick = |group: &Group| !args.quick || group.kind == cutover_crash::Kind::Single;
+    let groups: Vec<Group> = groups().into_iter().filter(|group| wanted(group) && quick(group)).collect();
+    if groups.is_empty() {
+        return Err("there is no such group; --list shows all".to_owned());
+    }
+    let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let began = SystemClock.now();
+    let found = sweep(&groups, threads);
+    let took = Duration::try_from(SystemClock.now().duration_since(began)).unwrap_or_default();
+    let figures = Figures::of(&found, took, threads);
+    show(&report::terminal(&figures, &groups));
+    if let Some(file) = &args.json {
+        let json = serde_json::to_string_pretty(&figures).map_err(|error| error.to_string())?;
+        std::fs::write(file, json).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    if args.write {
+        let document = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/crash-sweep.md"));
+        let failed = |error: std::io::Error| format!("{}: {error}", document.display());
+        let text = std::fs::read_to_string(&document).map_err(failed)?;
+        let text = report::rewritten(&text, &figures, &groups, &wrong_run::faults())?;
+        std::fs::write(&document, text).map_err(failed)?;
+    }
+    Ok(Count::ALL.iter().all(|count| figures.total.of(*count) == 0))
+}
+
+fn show(text: &str) {
+    // A reader that has gone away, such as `head`, is no failure of the sweep.
+    let _ = write!(std::io::stdout(), "{text}");
+}
