@@ -2,6 +2,7 @@
 
 mod case;
 pub mod emulated;
+pub mod mutants;
 pub mod report;
 mod rule;
 pub mod rules;

@@ -1,0 +1,108 @@
+//! A subject with another adapter in the place of its own.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use cutover_core::{ClientSecret, Clock, SecretRotator, Target};
+
+use crate::{Disturbance, Fixture, Skip, Stop, Subject, Wire};
+
+type Wrap = Arc<dyn Fn(Arc<dyn SecretRotator>) -> Arc<dyn SecretRotator> + Send + Sync>;
+
+/// A fixture whose subjects have their adapter wrapped.
+pub(super) struct Behind {
+    fixture: Box<dyn Fixture>,
+    wrap: Wrap,
+}
+
+impl Behind {
+    /// What `fixture` makes, behind the adapter that `wrap` makes of its own.
+    pub(super) fn adapter(
+        fixture: Box<dyn Fixture>,
+        wrap: impl Fn(Arc<dyn SecretRotator>) -> Arc<dyn SecretRotator> + Send + Sync + 'static,
+    ) -> Box<dyn Fixture> {
+        Box::new(Self { fixture, wrap: Arc::new(wrap) })
+    }
+}
+
+#[async_trait]
+impl Fixture for Behind {
+    fn name(&self) -> &str {
+        self.fixture.name()
+    }
+
+    async fn subject(&self) -> Result<Box<dyn Subject>, Stop> {
+        let inner = self.fixture.subject().await?;
+        let rotator = (self.wrap)(Arc::clone(inner.rotator()));
+        Ok(Box::new(Wrapped { inner, rotator }))
+    }
+
+    fn expected(&self) -> Option<Vec<Skip>> {
+        self.fixture.expected()
+    }
+
+    async fn clean_up(&self) {
+        self.fixture.clean_up().await;
+    }
+}
+
+/// A subject that is another one but for its adapter. Every method is passed on, those with a default too.
+struct Wrapped {
+    inner: Box<dyn Subject>,
+    rotator: Arc<dyn SecretRotator>,
+}
+
+#[async_trait]
+impl Subject for Wrapped {
+    fn rotator(&self) -> &Arc<dyn SecretRotator> {
+        &self.rotator
+    }
+
+    async fn fresh_target(&self) -> Result<(Target, ClientSecret), Stop> {
+        self.inner.fresh_target().await
+    }
+
+    fn missing_target(&self) -> Option<Target> {
+        self.inner.missing_target()
+    }
+
+    fn has_organisations(&self) -> bool {
+        self.inner.has_organisations()
+    }
+
+    fn elsewhere(&self, target: &Target) -> Option<Target> {
+        self.inner.elsewhere(target)
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self.inner.clock()
+    }
+
+    fn can_wait(&self) -> bool {
+        self.inner.can_wait()
+    }
+
+    fn can_disturb(&self) -> bool {
+        self.inner.can_disturb()
+    }
+
+    fn disturb(&self, disturbance: Disturbance) -> bool {
+        self.inner.disturb(disturbance)
+    }
+
+    fn issues_seen(&self) -> Option<u64> {
+        self.inner.issues_seen()
+    }
+
+    fn wire(&self) -> Option<&dyn Wire> {
+        self.inner.wire()
+    }
+}
+
+impl fmt::Debug for Wrapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wrapped").field("rotator", &self.rotator).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,101 @@
+//! Deliberately wrong vendors, adapters and engines: what the suite detects is shown by what it detects in these.
+
+mod adapters;
+mod behind;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::report::{Kill, Layer};
+use crate::{Fixture, Outcome, Rule, check, rules};
+
+/// Something that is wrong on purpose, and the rule that has to notice.
+#[derive(Clone)]
+pub struct Mutant {
+    /// What is wrong, in a few words.
+    pub name: &'static str,
+    /// Which part of the subject is wrong.
+    pub layer: Layer,
+    /// The rule that has to notice.
+    pub named: &'static str,
+    fixtures: Arc<dyn Fn() -> Vec<Box<dyn Fixture>> + Send + Sync>,
+}
+
+impl Mutant {
+    /// A mutant on the subjects that `fixtures` makes; one on which it shows is enough, and fast.
+    pub fn new(
+        name: &'static str,
+        layer: Layer,
+        named: &'static str,
+        fixtures: impl Fn() -> Vec<Box<dyn Fixture>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, layer, named, fixtures: Arc::new(fixtures) }
+    }
+
+    /// What makes subjects of it.
+    pub fn fixtures(&self) -> Vec<Box<dyn Fixture>> {
+        (self.fixtures)()
+    }
+
+    /// Which of `rules` notice.
+    pub async fn killed_by(&self, rules: &[Rule]) -> Kill {
+        let fixtures = self.fixtures();
+        let mut killed_by = Vec::new();
+        for rule in rules {
+            for fixture in &fixtures {
+                // A subject that cannot be made has shown nothing.
+                let Ok(subject) = fixture.subject().await else { continue };
+                if let (Outcome::Broken(_), _) = check(rule, subject.as_ref()).await {
+                    killed_by.push(rule.id);
+                    break;
+                }
+            }
+        }
+        Kill { mutant: self.name.to_owned(), layer: self.layer, named: self.named, killed_by }
+    }
+}
+
+/// Every mutant.
+pub fn all() -> Vec<Mutant> {
+    adapters::all()
+}
+
+/// Which rules notice which mutant.
+pub async fn run() -> Vec<Kill> {
+    let rules = rules::all();
+    let mut kills = Vec::new();
+    for mutant in all() {
+        kills.push(mutant.killed_by(&rules).await);
+    }
+    kills
+}
+
+/// What is wrong with the suite itself, by its kills: survivors, kills by none but another rule, rules without a kill.
+pub fn gaps(rules: &[Rule], kills: &[Kill]) -> Vec<String> {
+    let survivors = kills.iter().filter(|kill| !kill.is_by_name()).map(|kill| match kill.killed_by.as_slice() {
+        [] => format!("{:?} {:?} survives; {} has to notice it", kill.layer, kill.mutant, kill.named),
+        others => {
+            format!("{:?} {:?} is not noticed by {} but by {}", kill.layer, kill.mutant, kill.named, others.join(", "))
+        }
+    });
+    let idle = rules.iter().filter(|rule| !kills.iter().any(|kill| kill.killed_by.contains(&rule.id)));
+    survivors.chain(idle.map(|rule| format!("{} notices no mutant", rule.id))).collect()
+}
+
+/// The emulated vendors' kinds of client of these names, in process.
+///
+/// # Panics
+/// When there is none of a name: a list of mutants that says so is wrong.
+fn emulated(names: &[&str]) -> Vec<Box<dyn Fixture>> {
+    let one = |name: &&str| -> Box<dyn Fixture> {
+        let kind = crate::emulated::all().into_iter().find(|kind| kind.name() == *name);
+        Box::new(kind.unwrap_or_else(|| panic!("no kind of client is called {name}")))
+    };
+    names.iter().map(one).collect()
+}
+
+impl fmt::Debug for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mutant({:?} {:?}, for {})", self.layer, self.name, self.named)
+    }
+}
