@@ -15,14 +15,22 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Opens a file for locking, and creates it empty and private when it is missing.
+/// Opens a file, made empty and private when it is missing, and waits until nobody else has it locked. The lock lasts
+/// until it is closed.
 #[cfg(any(feature = "file", feature = "sqlite"))]
-pub(crate) fn open_lock_file(path: &Path) -> io::Result<File> {
+pub(crate) fn lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    loop {
+        let file = options.open(path)?;
+        file.lock()?;
+        // Whoever had the lock before may have removed the file that was just locked.
+        if fs::metadata(path).is_ok_and(|there| file.metadata().is_ok_and(|ours| is_same(&there, &ours))) {
+            return Ok(file);
+        }
+    }
 }
 
 /// Creates a folder and those above it, open to their owner only, and makes each durable in the one above.

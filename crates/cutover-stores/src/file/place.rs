@@ -58,20 +58,12 @@ impl Place {
 
     /// Waits until nobody else is changing the file.
     pub(super) fn lock(&self, steps: &Steps) -> io::Result<Locked> {
-        loop {
-            let file = disk::open_lock_file(&self.lock)?;
-            file.lock()?;
-            // Whoever had the lock before may have removed the file that was just locked.
-            if fs::metadata(&self.lock)
-                .is_ok_and(|there| file.metadata().is_ok_and(|ours| disk::is_same(&there, &ours)))
-            {
-                let locked = Locked { path: self.lock.clone(), _file: file, steps: steps.clone() };
-                for left in [&self.new_file, &self.new_sidecar, &self.probe] {
-                    remove_if_there(left)?;
-                }
-                return Ok(locked);
-            }
+        let file = disk::lock(&self.lock)?;
+        let locked = Locked { path: self.lock.clone(), _file: file, steps: steps.clone() };
+        for left in [&self.new_file, &self.new_sidecar, &self.probe] {
+            remove_if_there(left)?;
         }
+        Ok(locked)
     }
 
     /// Puts new bytes in place of the file's, with the permissions and owner of the one before.

@@ -2,7 +2,7 @@
 //!
 //! A file beside the database and not pages inside it: with a write-ahead log even a deletion needs new space first.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -21,13 +21,16 @@ impl Reserve {
         Self { file: disk::with_suffix(path, "-reserve") }
     }
 
-    /// Sets the space aside, if it is not already.
+    /// Sets the space aside, if it is not already. Several may do that at once, here and in other processes.
     pub(super) fn fill(&self) -> io::Result<()> {
-        if fs::metadata(&self.file).is_ok_and(|metadata| metadata.len() == BYTES as u64) {
+        if self.is_filled() {
             return Ok(());
         }
-        self.spend()?;
-        let filled = self.write();
+        let file = disk::lock(&self.file)?;
+        if self.is_filled() {
+            return Ok(());
+        }
+        let filled = write(&file);
         if filled.is_err() {
             // Half a reserve would look like one that was cut off by a crash; the error already says what is wrong.
             let _ = self.spend();
@@ -44,17 +47,36 @@ impl Reserve {
         }
     }
 
-    fn write(&self) -> io::Result<()> {
-        let mut file = disk::create_private(&self.file)?;
-        // Random, because some file systems set no space aside for bytes that they can compress.
-        let mut filler = vec![0; BYTES];
-        getrandom::fill(&mut filler).map_err(io::Error::other)?;
-        file.write_all(&filler)?;
-        file.sync_all()
-    }
-
-    #[cfg(test)]
     pub(super) fn is_filled(&self) -> bool {
-        self.file.exists()
+        fs::metadata(&self.file).is_ok_and(|metadata| metadata.len() == BYTES as u64)
+    }
+}
+
+fn write(mut file: &File) -> io::Result<()> {
+    file.set_len(0)?;
+    // Random, because some file systems set no space aside for bytes that they can compress.
+    let mut filler = vec![0; BYTES];
+    getrandom::fill(&mut filler).map_err(io::Error::other)?;
+    file.write_all(&filler)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_sets_it_aside_at_the_same_time_finds_it_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.db");
+        for _ in 0..20 {
+            std::thread::scope(|scope| {
+                let fill = || Reserve::of(&path).fill();
+                let all: Vec<_> = (0..16).map(|_| scope.spawn(fill)).collect();
+                all.into_iter().for_each(|one| one.join().expect("no panic").expect("there is room"));
+            });
+            assert!(Reserve::of(&path).is_filled());
+            assert!(Reserve::of(&path).spend().expect("it is there"));
+        }
     }
 }

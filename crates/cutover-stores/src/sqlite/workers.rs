@@ -53,9 +53,7 @@ impl Worker {
 
     /// Lets no other worker open the journal while this is held.
     pub(super) fn opening(&self) -> io::Result<File> {
-        let opening = disk::open_lock_file(&self.folder.join(".opening"))?;
-        opening.lock()?;
-        Ok(opening)
+        disk::lock(&self.folder.join(".opening"))
     }
 
     /// Every other worker that is proved dead.
