@@ -158,6 +158,18 @@ impl Case<'_> {
         Err(Stop::NotApplicable(format!("this subject cannot be told: {disturbance}")))
     }
 
+    /// Disturbs every request from now on, or none any more.
+    pub fn disturb_all(&self, disturbance: Option<Disturbance>) -> Result<(), Stop> {
+        match disturbance {
+            Some(it) => self.step(format_args!("from now on every request {it}")),
+            None => self.step("from now on nothing is disturbed"),
+        }
+        if self.subject.disturb_all(disturbance) {
+            return Ok(());
+        }
+        Err(Stop::NotApplicable("this subject cannot be told so".to_owned()))
+    }
+
     /// Lets time go by for adapter and vendor.
     pub async fn wait(&self, duration: Duration) {
         self.step(format_args!("wait {duration:?}"));

@@ -27,6 +27,8 @@ pub fn in_process(emulator: &Emulator, vendor: cutover_emulator::Vendor) -> Arc<
         let emulator = emulator.clone();
         async move {
             let request = request.map(|body| Bytes::copy_from_slice(body.expose()));
+            // Requests that are under way at the same time meet, as they do on a wire.
+            tokio::task::yield_now().await;
             match emulator.call(vendor, request).await {
                 Ok(delivered) => {
                     let body = Zeroizing::new(delivered.body.to_vec());
@@ -272,21 +274,38 @@ impl Subject for Emulated {
     }
 
     fn disturb(&self, disturbance: Disturbance) -> bool {
-        let fault = match disturbance {
-            Disturbance::LoseRequest => "lose_request",
-            Disturbance::LoseAnswer => "lose_answer",
-            Disturbance::CutAnswer => "cut_body:20",
-            Disturbance::TooMany => "429",
-            Disturbance::FailBefore => "500_before_commit",
-            Disturbance::FailAfter => "500_after_commit",
-            Disturbance::Duplicate => "duplicate_later",
-        };
-        self.emulator.fault(&format!("{}.{}#1={fault}", self.vendor, self.issue)).is_ok()
+        self.emulator.fault(&format!("{}.{}#1={}", self.vendor, self.issue, fault(disturbance))).is_ok()
+    }
+
+    fn can_disturb_all(&self) -> bool {
+        true
+    }
+
+    fn disturb_all(&self, disturbance: Option<Disturbance>) -> bool {
+        self.emulator.clear_faults();
+        disturbance.is_none_or(|it| self.emulator.fault(&format!("{}.*#*={}", self.vendor, fault(it))).is_ok())
     }
 
     fn issues_seen(&self) -> Option<u64> {
         Some(self.emulator.handled(self.vendor, self.issue))
     }
+}
+
+/// A disturbance in the emulator's words.
+fn fault(disturbance: Disturbance) -> String {
+    let plain = match disturbance {
+        Disturbance::TooManyFor(wait) => return format!("429:{}", wait.as_secs()),
+        Disturbance::LoseRequest => "lose_request",
+        Disturbance::LoseAnswer => "lose_answer",
+        Disturbance::CutAnswer => "cut_body:20",
+        Disturbance::TooMany => "429",
+        Disturbance::FailBefore => "500_before_commit",
+        Disturbance::FailAfter => "500_after_commit",
+        Disturbance::Duplicate => "duplicate_later",
+        Disturbance::WebPage => "html",
+        Disturbance::ExtraFields => "extra_fields",
+    };
+    plain.to_owned()
 }
 
 impl fmt::Debug for Emulated {

@@ -49,6 +49,8 @@ pub enum Profiles {
 pub enum Need {
     /// Disturbing single requests.
     Faults,
+    /// Disturbing every request for a while.
+    Outages,
     /// Moving the vendor's clock.
     Clock,
     /// Counting the requests that reach the vendor.
@@ -126,6 +128,7 @@ impl Need {
     fn excuse(self, subject: &dyn Subject) -> Option<&'static str> {
         match self {
             Self::Faults if !subject.can_disturb() => Some("the requests of this subject cannot be disturbed at will"),
+            Self::Outages if !subject.can_disturb_all() => Some("the vendor of this subject cannot be made to fail"),
             Self::Clock if !subject.can_wait() => Some("the clock of this subject cannot be moved"),
             Self::Counts if subject.issues_seen().is_none() => Some("the requests that arrive cannot be counted"),
             Self::Organisations if !subject.has_organisations() => Some("requests name no organisation"),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -60,6 +61,18 @@ pub trait Subject: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether [`disturb_all`](Self::disturb_all) does anything.
+    fn can_disturb_all(&self) -> bool {
+        false
+    }
+
+    /// Disturbs every request from now on, whatever it asks for, until told `None`; false when this subject cannot be
+    /// disturbed so.
+    fn disturb_all(&self, disturbance: Option<Disturbance>) -> bool {
+        let _ = disturbance;
+        false
+    }
+
     /// How many requests for a secret have reached the vendor; `None` when that cannot be seen.
     fn issues_seen(&self) -> Option<u64> {
         None
@@ -102,7 +115,7 @@ pub struct Skip {
     pub reason: String,
 }
 
-/// Something that happens to the next request for a secret.
+/// Something that happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disturbance {
@@ -114,17 +127,24 @@ pub enum Disturbance {
     CutAnswer,
     /// The vendor refuses it for being one too many.
     TooMany,
+    /// The same, and the vendor says for how long: whole seconds.
+    TooManyFor(Duration),
     /// The vendor fails before it does anything.
     FailBefore,
     /// The vendor does it and then fails.
     FailAfter,
     /// The vendor does it, and a second copy of the request arrives later.
     Duplicate,
+    /// The vendor does it, and in the place of its answer comes a web page of somebody in between.
+    WebPage,
+    /// The vendor does it, and its answer has fields that nobody announced.
+    ExtraFields,
 }
 
 impl fmt::Display for Disturbance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::TooManyFor(wait) => return write!(f, "is refused as one too many for {wait:?}"),
             Self::LoseRequest => "never arrives",
             Self::LoseAnswer => "is done, and its answer is lost",
             Self::CutAnswer => "is done, and its answer is cut",
@@ -132,6 +152,8 @@ impl fmt::Display for Disturbance {
             Self::FailBefore => "fails before anything is done",
             Self::FailAfter => "is done and then fails",
             Self::Duplicate => "arrives a second time later",
+            Self::WebPage => "is done, and a web page comes in the place of its answer",
+            Self::ExtraFields => "is done, and its answer has fields that nobody announced",
         })
     }
 }

@@ -92,6 +92,14 @@ impl Subject for Wrapped {
         self.inner.disturb(disturbance)
     }
 
+    fn can_disturb_all(&self) -> bool {
+        self.inner.can_disturb_all()
+    }
+
+    fn disturb_all(&self, disturbance: Option<Disturbance>) -> bool {
+        self.inner.disturb_all(disturbance)
+    }
+
     fn issues_seen(&self) -> Option<u64> {
         self.inner.issues_seen()
     }
