@@ -9,6 +9,8 @@ use crate::run::{Done, cargo};
 pub(crate) enum Bench {
     /// A typed rotation call over a raw `reqwest` POST to the same server
     Call,
+    /// Whole rotations: syncs of the disk for each, a fleet over one commit for every step, time and memory
+    Engine,
     /// The emulators over a bare server, their steps in process, and their start with many targets
     Emulator,
 }
@@ -17,6 +19,7 @@ pub(crate) enum Bench {
 pub(crate) fn bench(what: Bench) -> Done {
     let (package, name) = match what {
         Bench::Call => ("cutover", "call"),
+        Bench::Engine => ("cutover", "engine"),
         Bench::Emulator => ("cutover-emulator", "throughput"),
     };
     cargo("bench", &["--quiet", "-p", package, "--bench", name], &[])
