@@ -11,8 +11,8 @@ use super::Problem;
 
 /// The text of a document and the problems found in it so far.
 #[derive(Debug)]
-pub(super) struct Document<'d> {
-    text: &'d str,
+pub(super) struct Document {
+    lines: Lines,
     problems: RefCell<Vec<Problem>>,
     /// Keys that were misspelt: they are not missing too.
     meant: RefCell<Vec<String>>,
@@ -21,7 +21,7 @@ pub(super) struct Document<'d> {
 /// One table of a document, with the path that leads to it.
 #[derive(Clone, Debug)]
 pub(super) struct Table<'d> {
-    document: &'d Document<'d>,
+    document: &'d Document,
     entries: &'d DeTable<'d>,
     /// As in `vendors.stytch`; empty for the root.
     path: String,
@@ -36,11 +36,15 @@ pub(super) struct Found<T> {
     pub(super) line: usize,
 }
 
-impl<'d> Document<'d> {
+/// Where the lines of a text end, so that the line of a byte is found without reading the text again.
+#[derive(Debug)]
+struct Lines(Vec<usize>);
+
+impl Document {
     /// Parses the text.
-    pub(super) fn parse(text: &'d str) -> Result<Spanned<DeTable<'d>>, Problem> {
+    pub(super) fn parse(text: &str) -> Result<Spanned<DeTable<'_>>, Problem> {
         DeTable::parse(text).map_err(|error| Problem {
-            line: error.span().map(|span| line_of(text, span.start)),
+            line: error.span().map(|span| Lines::of(text).line_of(span.start)),
             key: None,
             // The parser's own words; they name what it expected and quote nothing.
             problem: format!("this is not TOML: {}", error.message().replace('\n', "; ")),
@@ -49,12 +53,12 @@ impl<'d> Document<'d> {
     }
 
     /// A document in which nothing wrong has been found yet.
-    pub(super) fn new(text: &'d str) -> Self {
-        Self { text, problems: RefCell::default(), meant: RefCell::default() }
+    pub(super) fn new(text: &str) -> Self {
+        Self { lines: Lines::of(text), problems: RefCell::default(), meant: RefCell::default() }
     }
 
     /// Its outermost table.
-    pub(super) fn root(&'d self, tree: &'d Spanned<DeTable<'d>>) -> Table<'d> {
+    pub(super) fn root<'d>(&'d self, tree: &'d Spanned<DeTable<'d>>) -> Table<'d> {
         Table { document: self, entries: tree.get_ref(), path: String::new(), line: 1 }
     }
 
@@ -64,7 +68,7 @@ impl<'d> Document<'d> {
     }
 
     fn line(&self, span: &Range<usize>) -> usize {
-        line_of(self.text, span.start)
+        self.lines.line_of(span.start)
     }
 }
 
@@ -211,10 +215,15 @@ fn with_article(kind: &str) -> String {
     format!("{article} {kind}")
 }
 
-/// The line of a byte, from 1.
-fn line_of(text: &str, at: usize) -> usize {
-    let before = text.get(..at).unwrap_or(text);
-    before.bytes().filter(|byte| *byte == b'\n').count() + 1
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect())
+    }
+
+    /// The line of a byte, from 1.
+    fn line_of(&self, at: usize) -> usize {
+        self.0.partition_point(|end| *end < at) + 1
+    }
 }
 
 #[cfg(test)]
@@ -233,6 +242,7 @@ mod tests {
 
     #[test]
     fn lines_are_counted_from_one() {
-        assert_eq!([0, 1, 2, 3, 99].map(|at| line_of("a\nb\n", at)), [1, 1, 2, 2, 3]);
+        let lines = Lines::of("a\nb\n");
+        assert_eq!([0, 1, 2, 3, 99].map(|at| lines.line_of(at)), [1, 1, 2, 2, 3]);
     }
 }

@@ -26,26 +26,29 @@ pub(super) fn read(
 ) -> Vec<TargetConfig> {
     let mut taken = Taken::new(journal, config);
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
-    let mut found: Vec<(TargetConfig, usize)> = Vec::new();
+    let mut clients: BTreeMap<ClientAt, usize> = BTreeMap::new();
+    let mut found = Vec::new();
     for table in root.tables("targets") {
         let Some(target) = target(&table, folder, vendors, &mut names, &mut taken) else { continue };
         // Under two names one client would be rotated by two workers at once, each ending the other's secret.
-        let same = found.iter().find(|(other, _)| is_same_client(&target, other));
-        if let (Some((_, line)), Some(client_id)) = (same, table.text("client_id")) {
+        let same = clients.get(&client_at(&target));
+        if let (Some(line), Some(client_id)) = (same, table.text("client_id")) {
             let hint = Some("give one target both destinations".to_owned());
             table.wrong(&client_id, format!("the target in line {line} is the same client"), hint);
         }
-        found.push((target, table.line()));
+        clients.entry(client_at(&target)).or_insert(table.line());
+        found.push(target);
     }
-    found.into_iter().map(|(target, _)| target).collect()
+    found
 }
 
-fn is_same_client(one: &TargetConfig, other: &TargetConfig) -> bool {
-    let scope = |of: &TargetConfig| SCOPE.map(|name| of.target.scope(name).map(str::to_owned));
-    one.vendor == other.vendor
-        && one.target.kind() == other.target.kind()
-        && one.target.client_id() == other.target.client_id()
-        && scope(one) == scope(other)
+/// What tells a client from all others: its vendor in this file, its kind, its id and its scope.
+type ClientAt = (String, String, String, [Option<String>; SCOPE.len()]);
+
+fn client_at(one: &TargetConfig) -> ClientAt {
+    let target = &one.target;
+    let scope = SCOPE.map(|name| target.scope(name).map(str::to_owned));
+    (one.vendor.clone(), target.kind().to_string(), target.client_id().to_string(), scope)
 }
 
 fn target(
