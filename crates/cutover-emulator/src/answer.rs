@@ -89,9 +89,10 @@ pub fn query(request: &Request) -> BTreeMap<String, String> {
 pub fn basic(request: &Request) -> Option<(String, String)> {
     let encoded = credentials(request, "basic")?;
     let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
-    let text = String::from_utf8(decoded).ok()?;
-    let (user, password) = text.split_once(':')?;
-    Some((user.to_owned(), password.to_owned()))
+    let mut user = String::from_utf8(decoded).ok()?;
+    let password = user.split_off(user.find(':')? + 1);
+    user.pop();
+    Some((user, password))
 }
 
 /// The token of a Bearer header.

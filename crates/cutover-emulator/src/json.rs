@@ -271,22 +271,25 @@ struct Spaced<'a> {
     left: u32,
 }
 
+/// What may stand beside a token: up to three bytes, the first one lowest, and their number. Nothing is as likely as all
+/// others together.
+const SPACES: [(u32, u32); 8] = [(0, 0), (0, 0), (0, 0), (0, 0), (0x20, 1), (0x20_20_0a, 3), (0x09, 1), (0x0a_0d, 2)];
+
 impl Spaced<'_> {
     fn write(&mut self, value: Json) {
         match value {
             Json::Object(mut members) => {
-                self.text.push(b'{');
                 self.rng.shuffle(&mut members);
+                self.text.push(b'{');
                 for (at, (name, value)) in members.into_iter().enumerate() {
                     self.separate(at);
                     write_text(&mut self.text, &name);
-                    self.space();
-                    self.text.push(b':');
-                    self.space();
+                    let (before, after) = (self.space(), self.space());
+                    self.token(before, b':', after);
                     self.write(value);
                 }
-                self.space();
-                self.text.push(b'}');
+                let before = self.space();
+                self.token(before, b'}', SPACES[0]);
             }
             Json::List(items) => {
                 self.text.push(b'[');
@@ -294,34 +297,48 @@ impl Spaced<'_> {
                     self.separate(at);
                     self.write(item);
                 }
-                self.space();
-                self.text.push(b']');
+                let before = self.space();
+                self.token(before, b']', SPACES[0]);
             }
             leaf => leaf.write_leaf(&mut self.text),
         }
     }
 
     fn separate(&mut self, at: usize) {
+        let after = self.space();
         if 0 < at {
-            self.text.push(b',');
+            self.token(SPACES[0], b',', after);
+        } else {
+            self.put(u64::from(after.0), after.1);
         }
-        self.space();
     }
 
-    fn space(&mut self) {
-        const SPACES: [&[u8]; 8] = [b"", b"", b"", b"", b" ", b"\n  ", b"\t", b"\r\n"];
+    fn token(&mut self, before: (u32, u32), token: u8, after: (u32, u32)) {
+        let bytes = u64::from(before.0) | (u64::from(token) | u64::from(after.0) << 8) << (8 * before.1);
+        self.put(bytes, before.1 + 1 + after.1);
+    }
+
+    /// Appends the lowest `count` bytes. Eight are copied whatever the count, which is faster than to ask how many.
+    fn put(&mut self, bytes: u64, count: u32) {
+        let end = self.text.len() + count as usize;
+        self.text.extend_from_slice(&bytes.to_le_bytes());
+        self.text.truncate(end);
+    }
+
+    fn space(&mut self) -> (u32, u32) {
         if self.left == 0 {
             (self.drawn, self.left) = (self.rng.u64(..), u64::BITS / 3);
         }
-        self.text.extend_from_slice(SPACES[(self.drawn & 7) as usize]);
+        let space = SPACES[(self.drawn & 7) as usize];
         (self.drawn, self.left) = (self.drawn >> 3, self.left - 1);
+        space
     }
 }
 
 /// Writes a text between quotation marks.
 fn write_text(to: &mut Vec<u8>, text: &str) {
-    let is_plain = text.bytes().all(|byte| 0x20 <= byte && byte != b'"' && byte != b'\\');
-    if is_plain {
+    if is_plain(text.as_bytes()) {
+        to.reserve(text.len() + 2);
         to.push(b'"');
         to.extend_from_slice(text.as_bytes());
         to.push(b'"');
@@ -329,6 +346,11 @@ fn write_text(to: &mut Vec<u8>, text: &str) {
         // Texts and memory refuse nothing.
         drop(serde_json::to_writer(to, text));
     }
+}
+
+/// Whether a text stands between quotation marks as it is. Every byte is looked at, so that many can be at once.
+fn is_plain(text: &[u8]) -> bool {
+    !text.iter().fold(false, |odd, byte| odd | (*byte < b' ') | (*byte == b'"') | (*byte == b'\\'))
 }
 
 #[cfg(test)]
@@ -366,6 +388,19 @@ mod tests {
         for seed in 0..8 {
             let spaced = sample().spaced(&mut fastrand::Rng::with_seed(seed));
             assert_eq!(serde_json::from_slice::<Value>(&spaced).expect("JSON"), expected);
+        }
+    }
+
+    #[test]
+    fn a_text_is_plain_unless_json_has_to_escape_something_in_it() {
+        for odd in 0..=u8::MAX {
+            for (length, at) in (1..20).flat_map(|length| (0..length).map(move |at| (length, at))) {
+                for others in [b' ', b'~', 0xc3, 0xff] {
+                    let mut text = vec![others; length];
+                    text[at] = odd;
+                    assert_eq!(is_plain(&text), odd >= 0x20 && odd != b'"' && odd != b'\\', "{text:?}");
+                }
+            }
         }
     }
 

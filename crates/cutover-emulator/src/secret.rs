@@ -64,9 +64,12 @@ pub fn uuid(rng: &mut fastrand::Rng) -> String {
 }
 
 fn marked(rng: &mut fastrand::Rng, mark: &str, alphabet: &[u8], len: usize) -> String {
-    let rest = len.saturating_sub(mark.len());
-    let drawn = (0..rest).map(|_| char::from(alphabet[rng.usize(..alphabet.len())]));
-    mark.chars().chain(drawn).collect()
+    let mut secret = String::with_capacity(len.max(mark.len()));
+    secret.push_str(mark);
+    for _ in mark.len()..len {
+        secret.push(char::from(alphabet[rng.usize(..alphabet.len())]));
+    }
+    secret
 }
 
 #[cfg(test)]

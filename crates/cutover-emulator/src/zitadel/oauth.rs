@@ -195,7 +195,7 @@ impl Zitadel {
     }
 
     fn client(&self, request: &Request, form: &BTreeMap<String, String>) -> Result<Client, OauthError> {
-        let header = answer::basic(request).map(|(id, secret)| (unescape(&id), unescape(&secret)));
+        let header = answer::basic(request).map(|(id, secret)| (unescape(id), unescape(secret)));
         let of_form = |name: &str| form.get(name).cloned().unwrap_or_default();
         let (id, secret) = (of_form("client_id"), of_form("client_secret"));
         if header.is_some() && !secret.is_empty() && self.settings.both_methods == BothMethods::Refused {
@@ -212,7 +212,10 @@ impl Zitadel {
 }
 
 /// Both parts of Basic credentials are form-encoded before they are base64.
-fn unescape(text: &str) -> String {
+fn unescape(text: String) -> String {
+    if !text.contains(['%', '+', '&']) {
+        return text;
+    }
     let pair = format!("v={}", text.replace('&', "%26"));
     let value = url::form_urlencoded::parse(pair.as_bytes()).next();
     value.map(|(_, value)| value.into_owned()).unwrap_or_default()

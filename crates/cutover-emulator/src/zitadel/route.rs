@@ -126,10 +126,20 @@ pub(super) enum OauthCall {
 
 /// What became of finding a route.
 #[derive(Debug)]
-pub(super) enum Found {
-    Route(Route),
+pub(super) enum Found<T = Route> {
+    Route(T),
     WrongMethod,
     Nothing,
+}
+
+impl<T> Found<T> {
+    fn map<U>(self, make: impl FnOnce(T) -> U) -> Found<U> {
+        match self {
+            Self::Route(route) => Found::Route(make(route)),
+            Self::WrongMethod => Found::WrongMethod,
+            Self::Nothing => Found::Nothing,
+        }
+    }
 }
 
 impl Route {
@@ -137,12 +147,11 @@ impl Route {
     pub(super) fn of(request: &Request, settings: &Settings) -> Found {
         let Some(segments) = answer::segments(request) else { return Found::Nothing };
         let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-        let methods = at(&segments);
-        if methods.is_empty() || methods.iter().any(|(_, route)| !route.is_served(settings)) {
-            return Found::Nothing;
+        if segments.first().is_some_and(|first| is_served(first, settings)) {
+            at(&segments, request.method())
+        } else {
+            Found::Nothing
         }
-        let found = methods.into_iter().find(|(method, _)| method == request.method());
-        found.map_or(Found::WrongMethod, |(_, route)| Found::Route(route))
     }
 
     /// The operation's name.
@@ -169,14 +178,6 @@ impl Route {
             Self::Application(..) => Surface::Connect,
             Self::UserSecret(surface, ..) => *surface,
             Self::App(..) | Self::User(_) | Self::Oauth(_) => Surface::Gateway,
-        }
-    }
-
-    fn is_served(&self, settings: &Settings) -> bool {
-        match self {
-            Self::App(..) | Self::User(_) => settings.management_v1 == ManagementV1::Served,
-            Self::Application(..) | Self::UserSecret(..) => settings.server_version == ServerVersion::V4,
-            Self::Oauth(_) => true,
         }
     }
 }
@@ -218,67 +219,78 @@ impl ApplicationCall {
     }
 }
 
-/// What there is at a path, by method.
-fn at(segments: &[&str]) -> Vec<(Method, Route)> {
+/// Whether a server of these settings has the API whose paths begin so.
+fn is_served(first: &str, settings: &Settings) -> bool {
+    match first {
+        "management" => settings.management_v1 == ManagementV1::Served,
+        ".well-known" | "oauth" => true,
+        _ => settings.server_version == ServerVersion::V4,
+    }
+}
+
+/// What there is at a path for a method.
+fn at(segments: &[&str], method: &Method) -> Found {
+    let secret = |surface, user, call| Found::Route(Route::UserSecret(surface, user, call));
     match *segments {
         ["management", "v1", "projects", project, "apps", ref rest @ ..] => {
-            apps(rest).into_iter().map(|(method, call)| (method, Route::App(project.to_owned(), call))).collect()
+            apps(rest, method).map(|call| Route::App(project.to_owned(), call))
         }
-        ["management", "v1", "users", "machine"] => vec![(Method::POST, Route::User(UserCall::Create))],
-        ["management", "v1", "users", user, "secret"] => vec![
-            (Method::PUT, Route::User(UserCall::Secret(user.to_owned()))),
-            (Method::DELETE, Route::User(UserCall::RemoveSecret(user.to_owned()))),
-        ],
+        ["management", "v1", "users", "machine"] => only(method, &Method::POST, || Route::User(UserCall::Create)),
+        ["management", "v1", "users", user, "secret"] => match *method {
+            Method::PUT => Found::Route(Route::User(UserCall::Secret(user.to_owned()))),
+            Method::DELETE => Found::Route(Route::User(UserCall::RemoveSecret(user.to_owned()))),
+            _ => Found::WrongMethod,
+        },
         ["management", "v1", "users", user, "keys", "_search"] => {
-            vec![(Method::POST, Route::User(UserCall::Keys(user.to_owned())))]
+            only(method, &Method::POST, || Route::User(UserCall::Keys(user.to_owned())))
         }
-        ["v2", "users", user, "secret"] => {
-            let route = |call| Route::UserSecret(Surface::Gateway, Some(user.to_owned()), call);
-            vec![(Method::POST, route(SecretCall::Add)), (Method::DELETE, route(SecretCall::Remove))]
+        ["v2", "users", user, "secret"] => match *method {
+            Method::POST => secret(Surface::Gateway, Some(user.to_owned()), SecretCall::Add),
+            Method::DELETE => secret(Surface::Gateway, Some(user.to_owned()), SecretCall::Remove),
+            _ => Found::WrongMethod,
+        },
+        ["zitadel.application.v2.ApplicationService", call] => application(Generation::V2, call, method),
+        ["zitadel.app.v2beta.AppService", call] => application(Generation::V2Beta, call, method),
+        ["zitadel.user.v2.UserService", call @ ("AddSecret" | "RemoveSecret")] => {
+            let call = if call == "AddSecret" { SecretCall::Add } else { SecretCall::Remove };
+            only(method, &Method::POST, || Route::UserSecret(Surface::Connect, None, call))
         }
-        ["zitadel.application.v2.ApplicationService", call] => application(Generation::V2, call),
-        ["zitadel.app.v2beta.AppService", call] => application(Generation::V2Beta, call),
-        ["zitadel.user.v2.UserService", "AddSecret"] => {
-            vec![(Method::POST, Route::UserSecret(Surface::Connect, None, SecretCall::Add))]
-        }
-        ["zitadel.user.v2.UserService", "RemoveSecret"] => {
-            vec![(Method::POST, Route::UserSecret(Surface::Connect, None, SecretCall::Remove))]
-        }
-        [".well-known", "openid-configuration"] => vec![(Method::GET, Route::Oauth(OauthCall::Discovery))],
-        ["oauth", "v2", "keys"] => vec![(Method::GET, Route::Oauth(OauthCall::Keys))],
-        ["oauth", "v2", "token"] => vec![(Method::POST, Route::Oauth(OauthCall::Token))],
-        ["oauth", "v2", "introspect"] => vec![(Method::POST, Route::Oauth(OauthCall::Introspect))],
-        _ => Vec::new(),
+        [".well-known", "openid-configuration"] => only(method, &Method::GET, || Route::Oauth(OauthCall::Discovery)),
+        ["oauth", "v2", "keys"] => only(method, &Method::GET, || Route::Oauth(OauthCall::Keys)),
+        ["oauth", "v2", "token"] => only(method, &Method::POST, || Route::Oauth(OauthCall::Token)),
+        ["oauth", "v2", "introspect"] => only(method, &Method::POST, || Route::Oauth(OauthCall::Introspect)),
+        _ => Found::Nothing,
     }
 }
 
-fn apps(segments: &[&str]) -> Vec<(Method, AppCall)> {
+fn apps(segments: &[&str], method: &Method) -> Found<AppCall> {
     let id = |app: &str| app.to_owned();
     match *segments {
-        ["api"] => vec![(Method::POST, AppCall::Create(Kind::Api))],
-        ["oidc"] => vec![(Method::POST, AppCall::Create(Kind::Oidc))],
-        ["_search"] => vec![(Method::POST, AppCall::Search)],
-        [app] => vec![
-            (Method::GET, AppCall::Get(id(app))),
-            (Method::PUT, AppCall::Update(id(app))),
-            (Method::DELETE, AppCall::Delete(id(app))),
-        ],
-        [app, "changes", "_search"] => vec![(Method::POST, AppCall::Changes(id(app)))],
-        [app, "api_config"] => vec![(Method::PUT, AppCall::UpdateConfig(id(app), Kind::Api))],
-        [app, "oidc_config"] => vec![(Method::PUT, AppCall::UpdateConfig(id(app), Kind::Oidc))],
+        ["api"] => only(method, &Method::POST, || AppCall::Create(Kind::Api)),
+        ["oidc"] => only(method, &Method::POST, || AppCall::Create(Kind::Oidc)),
+        ["_search"] => only(method, &Method::POST, || AppCall::Search),
+        [app] => match *method {
+            Method::GET => Found::Route(AppCall::Get(id(app))),
+            Method::PUT => Found::Route(AppCall::Update(id(app))),
+            Method::DELETE => Found::Route(AppCall::Delete(id(app))),
+            _ => Found::WrongMethod,
+        },
+        [app, "changes", "_search"] => only(method, &Method::POST, || AppCall::Changes(id(app))),
+        [app, "api_config"] => only(method, &Method::PUT, || AppCall::UpdateConfig(id(app), Kind::Api)),
+        [app, "oidc_config"] => only(method, &Method::PUT, || AppCall::UpdateConfig(id(app), Kind::Oidc)),
         [app, "api_config", "_generate_client_secret"] => {
-            vec![(Method::POST, AppCall::Generate(id(app), Kind::Api))]
+            only(method, &Method::POST, || AppCall::Generate(id(app), Kind::Api))
         }
         [app, "oidc_config", "_generate_client_secret"] => {
-            vec![(Method::POST, AppCall::Generate(id(app), Kind::Oidc))]
+            only(method, &Method::POST, || AppCall::Generate(id(app), Kind::Oidc))
         }
-        [app, "_deactivate"] => vec![(Method::POST, AppCall::Deactivate(id(app)))],
-        [app, "_reactivate"] => vec![(Method::POST, AppCall::Reactivate(id(app)))],
-        _ => Vec::new(),
+        [app, "_deactivate"] => only(method, &Method::POST, || AppCall::Deactivate(id(app))),
+        [app, "_reactivate"] => only(method, &Method::POST, || AppCall::Reactivate(id(app))),
+        _ => Found::Nothing,
     }
 }
 
-fn application(generation: Generation, call: &str) -> Vec<(Method, Route)> {
+fn application(generation: Generation, call: &str, method: &Method) -> Found {
     let call = match (call, generation) {
         ("GenerateClientSecret", Generation::V2) | ("RegenerateClientSecret", Generation::V2Beta) => {
             ApplicationCall::Generate
@@ -290,7 +302,12 @@ fn application(generation: Generation, call: &str) -> Vec<(Method, Route)> {
         ("DeactivateApplication", _) => ApplicationCall::Deactivate,
         ("ReactivateApplication", _) => ApplicationCall::Reactivate,
         ("DeleteApplication", _) => ApplicationCall::Delete,
-        _ => return Vec::new(),
+        _ => return Found::Nothing,
     };
-    vec![(Method::POST, Route::Application(generation, call))]
+    only(method, &Method::POST, || Route::Application(generation, call))
+}
+
+/// What there is at a path that takes one method only.
+fn only<T>(method: &Method, wanted: &Method, make: impl FnOnce() -> T) -> Found<T> {
+    if method == wanted { Found::Route(make()) } else { Found::WrongMethod }
 }
