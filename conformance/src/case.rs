@@ -1,15 +1,20 @@
 //! One rule on one subject: what a check does, and the script of it.
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::fmt::Display;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use futures_util::FutureExt as _;
 
 use cutover_core::{
     Attempt, ClientSecret, IdempotencyKey, Kept, MemoryKeeper, Observation, Reply, RotateError, SecretRotator,
     SecretRotatorExt, Target, Verdict,
 };
 
+use crate::scrub::scrub;
 use crate::{Disturbance, Outcome, Rule, Stop, Subject, Wire};
 
 /// How many characters of a secret in a row give it away: more than the four by which vendors name one.
@@ -19,19 +24,60 @@ const PART: usize = 8;
 #[derive(Debug)]
 pub struct Case<'a> {
     subject: &'a dyn Subject,
+    draw: Draw,
     steps: Mutex<Vec<String>>,
     shown: Mutex<Vec<ClientSecret>>,
     attempts: Mutex<Vec<IdempotencyKey>>,
 }
 
+/// Where generated sequences come from, and how many of them there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// One seed gives the same sequences again.
+    pub seed: u64,
+    /// How many sequences a rule tries that generates them.
+    pub cases: u32,
+}
+
+impl Default for Draw {
+    /// The same sequences every time, and few enough for the whole suite to take seconds.
+    fn default() -> Self {
+        Self { seed: 1, cases: 16 }
+    }
+}
+
 /// Checks `rule` on `subject`; with the outcome come the steps that led to it.
 pub async fn check(rule: &Rule, subject: &dyn Subject) -> (Outcome, Vec<String>) {
+    check_drawing(rule, subject, Draw::default()).await
+}
+
+/// Checks `rule` on `subject` with these generated sequences, if it generates any.
+pub async fn check_drawing(rule: &Rule, subject: &dyn Subject, draw: Draw) -> (Outcome, Vec<String>) {
     if let Some(excuse) = rule.excuse(subject) {
         return (Outcome::NotApplicable(excuse), Vec::new());
     }
-    let case = Case { subject, steps: Mutex::default(), shown: Mutex::default(), attempts: Mutex::default() };
-    let outcome = (rule.check)(&case).await.into();
-    (outcome, case.steps.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let case = Case { subject, draw, steps: Mutex::default(), shown: Mutex::default(), attempts: Mutex::default() };
+    let checked = AssertUnwindSafe((rule.check)(&case)).catch_unwind().await;
+    let outcome = checked.unwrap_or_else(|panic| Err(Stop::Broken(panicked(panic.as_ref())))).into();
+    let shown = case.shown.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let steps = case.steps.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (outcome_without(outcome, &shown), steps.iter().map(|step| scrub(step, &shown)).collect())
+}
+
+/// What to say of a check that panicked: one subject's fault, and no reason to know nothing of the others.
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("it panicked: {}", said.unwrap_or("without a word"))
+}
+
+/// Nothing that an adapter or a vendor says of itself is shown before the secrets of the check are out of it.
+fn outcome_without(outcome: Outcome, secrets: &[ClientSecret]) -> Outcome {
+    match outcome {
+        Outcome::Held => Outcome::Held,
+        Outcome::Broken(how) => Outcome::Broken(scrub(&how, secrets)),
+        Outcome::NotApplicable(why) => Outcome::NotApplicable(scrub(&why, secrets)),
+        Outcome::NotSetUp(why) => Outcome::NotSetUp(scrub(&why, secrets)),
+    }
 }
 
 impl Case<'_> {
@@ -43,6 +89,11 @@ impl Case<'_> {
     /// The subject itself, for what has no step of its own here.
     pub fn subject(&self) -> &dyn Subject {
         self.subject
+    }
+
+    /// Where generated sequences come from, and how many to try.
+    pub fn draw(&self) -> Draw {
+        self.draw
     }
 
     /// The vendor past the adapter; only in rules that need [`Need::Wire`](crate::Need::Wire).

@@ -1,18 +1,20 @@
 #![doc = include_str!("../README.md")]
 
 mod case;
+pub mod cli;
 pub mod emulated;
 pub mod mutants;
 pub mod report;
 mod rule;
 pub mod rules;
+mod scrub;
 mod subject;
 mod suite;
 mod wire;
 
-pub use case::{Case, check};
+pub use case::{Case, Draw, check, check_drawing};
 pub use report::Report;
 pub use rule::{Check, Need, Outcome, Profiles, Rule, Stop};
 pub use subject::{Disturbance, Fixture, Skip, Subject};
-pub use suite::run;
+pub use suite::{Progress, Suite, Watcher, run};
 pub use wire::{Ask, Caller, Exchange, Lost, Wire};

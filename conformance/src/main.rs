@@ -1,51 +1,60 @@
 //! `cargo xtask conformance`: every rule on every emulated vendor.
 
-use std::io::Write;
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use cutover_conformance::{Fixture, Rule, emulated, rules, run};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+use cutover_conformance::cli::{self, Failed};
 
-const USAGE: &str = "usage: cargo xtask conformance [--list] [--rule ID]";
+const PROGRAM: &str = "cargo xtask conformance";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  every promise that applies was held
+  1  a promise was broken, or something is not as expected
+  2  wrong usage; nothing was checked
+  4  nothing was broken, and a subject could not be set up";
+
+/// Check the rules that vendors, adapters and engines have to hold.
+#[derive(Parser)]
+#[command(name = PROGRAM, bin_name = PROGRAM, max_term_width = 80, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(flatten)]
+    args: cli::Args,
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    match args.as_slice() {
-        [] => check(&rules::all()).await,
-        ["--list"] => list(),
-        ["--rule", id] => {
-            let chosen: Vec<Rule> = rules::all().into_iter().filter(|rule| rule.id == *id).collect();
-            if chosen.is_empty() {
-                return usage(&format!("there is no rule {id}; --list shows all"));
-            }
-            check(&chosen).await
+    // There is no other --json here, as there is in `cutover`.
+    let command = Arguments::command().mut_arg("json_file", |arg| arg.visible_alias("json"));
+    let parsed = command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let args = match parsed {
+        Ok(arguments) => arguments.args,
+        Err(error) => {
+            // Help comes this way too. A reader that is gone needs none.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
-        _ => usage(USAGE),
+    };
+    match cli::run(&args, PROGRAM, cli::progress_line().as_deref()).await {
+        Ok(found) => {
+            // A reader that has gone away, such as `head`, is no failure of the suite.
+            let _ = write!(std::io::stdout(), "{}", found.text(cli::colours()));
+            ExitCode::from(found.code())
+        }
+        Err(failed) => {
+            complain(&failed);
+            ExitCode::from(failed.code())
+        }
     }
 }
 
-async fn check(rules: &[Rule]) -> ExitCode {
-    let fixtures: Vec<Box<dyn Fixture>> =
-        emulated::all().into_iter().map(|kind| Box::new(kind) as Box<dyn Fixture>).collect();
-    let report = run(rules, &fixtures).await;
-    show(&report.to_string());
-    ExitCode::from(report.verdict().code())
-}
-
-fn list() -> ExitCode {
-    let line = |rule: &Rule| format!("{:8} {}\n         rests on: {}\n", rule.id, rule.title, rule.rests_on);
-    show(&rules::all().iter().map(line).collect::<String>());
-    ExitCode::SUCCESS
-}
-
-fn usage(text: &str) -> ExitCode {
+fn complain(failed: &Failed) {
+    let text = match failed {
+        Failed::Usage { problem, hint } => format!("error: {problem}\n  {hint}"),
+        Failed::NotSetUp(why) => format!("error: {why}"),
+        Failed::Interrupted => "stopped; what was made at vendors is removed".to_owned(),
+    };
     // A closed standard error leaves nobody to tell.
     let _ = writeln!(std::io::stderr(), "{text}");
-    ExitCode::from(2)
-}
-
-fn show(text: &str) {
-    // A reader that has gone away, such as `head`, is no failure of the suite.
-    let _ = write!(std::io::stdout(), "{text}");
 }

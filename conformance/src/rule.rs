@@ -125,6 +125,18 @@ impl Profiles {
 }
 
 impl Need {
+    /// Every one, as a page of rules names them.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Faults => "requests that can be disturbed",
+            Self::Outages => "a vendor that can be down",
+            Self::Clock => "a clock that can be moved",
+            Self::Counts => "a count of the requests that arrive",
+            Self::Organisations => "organisations",
+            Self::Wire => "the vendor past the adapter",
+        }
+    }
+
     fn excuse(self, subject: &dyn Subject) -> Option<&'static str> {
         match self {
             Self::Faults if !subject.can_disturb() => Some("the requests of this subject cannot be disturbed at will"),

@@ -1,40 +1,143 @@
 //! Rules times subjects.
 
+use std::fmt;
 use std::time::Duration;
 
-use crate::case::check;
+use jiff::Timestamp;
+
+use cutover_core::{Clock, SystemClock};
+
+use crate::case::check_drawing;
 use crate::report::{About, Cell, Report};
-use crate::{Fixture, Outcome, Rule, Skip};
+use crate::{Draw, Fixture, Outcome, Rule, Skip};
 
 /// Checks `rules` on what `fixtures` make: a new subject for each check.
 pub async fn run(rules: &[Rule], fixtures: &[Box<dyn Fixture>]) -> Report {
-    let subjects: Vec<About> = fixtures
-        .iter()
-        .map(|fixture| About { name: fixture.name().to_owned(), expected: fixture.expected() })
-        .collect();
-    let mut cells = Vec::with_capacity(rules.len() * fixtures.len());
-    for rule in rules {
-        for (fixture, about) in fixtures.iter().zip(&subjects) {
-            let (outcome, steps) = match fixture.subject().await {
-                Ok(subject) => check(rule, subject.as_ref()).await,
-                Err(stop) => (Err(stop).into(), Vec::new()),
-            };
-            let unexpected = about.expected.as_ref().and_then(|expected| unexpected(rule, &outcome, expected));
-            cells.push(Cell {
-                rule: *rule,
-                subject: about.name.clone(),
-                outcome,
-                steps,
-                again: format!("cargo xtask conformance --rule {} --on '{}'", rule.id, about.name),
-                took: Duration::ZERO,
-                unexpected,
-            });
+    Suite::new(rules, fixtures).run().await
+}
+
+/// Rules and subjects, and what else is to be known for a run.
+#[derive(Clone, Copy)]
+pub struct Suite<'a> {
+    rules: &'a [Rule],
+    fixtures: &'a [Box<dyn Fixture>],
+    draw: Draw,
+    program: Option<&'a str>,
+    watcher: Option<&'a Watcher>,
+}
+
+/// Hears of each check before it begins.
+pub type Watcher = dyn Fn(Progress<'_>) + Sync;
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// How many checks are done.
+    pub done: usize,
+    /// How many there are.
+    pub all: usize,
+    /// The rule that is checked now.
+    pub rule: &'a str,
+    /// What it is checked on.
+    pub subject: &'a str,
+}
+
+impl<'a> Suite<'a> {
+    /// `rules` on what `fixtures` make.
+    pub fn new(rules: &'a [Rule], fixtures: &'a [Box<dyn Fixture>]) -> Self {
+        Self { rules, fixtures, draw: Draw::default(), program: None, watcher: None }
+    }
+
+    /// Where generated sequences come from, and how many of them there are.
+    #[must_use]
+    pub fn drawing(mut self, draw: Draw) -> Self {
+        self.draw = draw;
+        self
+    }
+
+    /// A command that takes `--rule` and `--on` and does a check again, for reports to name. Without one they name the
+    /// test in which the suite runs, if it does.
+    #[must_use]
+    pub fn program(mut self, program: &'a str) -> Self {
+        self.program = Some(program);
+        self
+    }
+
+    /// Calls `watcher` before each check.
+    #[must_use]
+    pub fn watched_by(mut self, watcher: &'a Watcher) -> Self {
+        self.watcher = Some(watcher);
+        self
+    }
+
+    /// Checks every rule on every subject, and lets the fixtures clean up.
+    ///
+    /// Whoever drops this future early has to see to [`Fixture::clean_up`].
+    pub async fn run(self) -> Report {
+        let started = SystemClock.now();
+        let about = |fixture: &dyn Fixture| About { name: fixture.name().to_owned(), expected: fixture.expected() };
+        let subjects: Vec<About> = self.fixtures.iter().map(|fixture| about(fixture.as_ref())).collect();
+        let mut cells = Vec::with_capacity(self.rules.len() * self.fixtures.len());
+        for rule in self.rules {
+            for (fixture, about) in self.fixtures.iter().zip(&subjects) {
+                if let Some(watcher) = self.watcher {
+                    let all = self.rules.len() * self.fixtures.len();
+                    watcher(Progress { done: cells.len(), all, rule: rule.id, subject: &about.name });
+                }
+                cells.push(self.cell(rule, fixture.as_ref(), about).await);
+            }
+        }
+        for fixture in self.fixtures {
+            fixture.clean_up().await;
+        }
+        let took = since(started);
+        Report {
+            rules: self.rules.to_vec(),
+            subjects,
+            cells,
+            seed: Some(self.draw.seed),
+            started: Some(started),
+            took,
+            kills: Vec::new(),
         }
     }
-    for fixture in fixtures {
-        fixture.clean_up().await;
+
+    async fn cell(self, rule: &Rule, fixture: &dyn Fixture, about: &About) -> Cell {
+        let started = SystemClock.now();
+        let (outcome, steps) = match fixture.subject().await {
+            Ok(subject) => check_drawing(rule, subject.as_ref(), self.draw).await,
+            Err(stop) => (Err(stop).into(), Vec::new()),
+        };
+        let unexpected = about.expected.as_ref().and_then(|expected| unexpected(rule, &outcome, expected));
+        let again = match self.program {
+            Some(program) => Some(format!("{program} --rule {} --on {}", rule.id, quoted(&about.name))),
+            None => test(),
+        };
+        Cell { rule: *rule, subject: about.name.clone(), outcome, steps, again, took: since(started), unexpected }
     }
-    Report { rules: rules.to_vec(), subjects, cells, ..Report::default() }
+}
+
+/// The time since `started`; none when the machine's clock was put back meanwhile.
+fn since(started: Timestamp) -> Duration {
+    Duration::try_from(SystemClock.now().duration_since(started)).unwrap_or_default()
+}
+
+/// The command for the test that this thread runs, if it runs one.
+fn test() -> Option<String> {
+    let package = std::env::var("CARGO_PKG_NAME").ok()?;
+    let thread = std::thread::current();
+    let name = thread.name().filter(|name| *name != "main" && !name.starts_with("tokio"))?;
+    Some(format!("cargo test -p {package} -- --exact {}", quoted(name)))
+}
+
+/// Text as one word of a shell.
+pub(crate) fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 fn unexpected(rule: &Rule, outcome: &Outcome, expected: &[Skip]) -> Option<String> {
@@ -48,5 +151,12 @@ fn unexpected(rule: &Rule, outcome: &Outcome, expected: &[Skip]) -> Option<Strin
             Some(format!("it should not apply because {}, and does", skip.reason))
         }
         _ => None,
+    }
+}
+
+impl fmt::Debug for Suite<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.fixtures.iter().map(|fixture| fixture.name()).collect();
+        f.debug_struct("Suite").field("rules", &self.rules.len()).field("subjects", &names).finish_non_exhaustive()
     }
 }

@@ -1,10 +1,24 @@
 //! What a run found, as data; each form that it is written in has a file of its own.
 
+mod html;
+mod json;
+mod junit;
+mod markdown;
 mod terminal;
+mod text;
+mod view;
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::{Outcome, Rule, Skip};
+
+pub(crate) use json::rules_json;
+pub use terminal::Colours;
+pub(crate) use text::prefix;
+use view::CheckView;
 
 /// Everything that one run found.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +33,8 @@ pub struct Report {
     pub kills: Vec<Kill>,
     /// Where generated sequences came from.
     pub seed: Option<u64>,
+    /// When it began.
+    pub started: Option<Timestamp>,
     /// How long it took.
     pub took: Duration,
 }
@@ -43,8 +59,8 @@ pub struct Cell {
     pub outcome: Outcome,
     /// What was done, step by step; without secrets.
     pub steps: Vec<String>,
-    /// The command that does this check again and nothing else.
-    pub again: String,
+    /// The command that does this check again, and as little else as it can; `None` when none is known.
+    pub again: Option<String>,
     /// How long it took.
     pub took: Duration,
     /// Says so when the rule applied and was expected not to, or the other way round.
@@ -120,7 +136,7 @@ impl Report {
     /// The verdict.
     pub fn verdict(&self) -> Verdict {
         let counts = self.counts();
-        if counts.broken > 0 || counts.unexpected > 0 || self.kills.iter().any(|kill| !kill.is_by_name()) {
+        if counts.broken > 0 || counts.unexpected > 0 || !self.gaps().is_empty() {
             Verdict::Broken
         } else if counts.not_set_up > 0 || counts.held == 0 && self.kills.is_empty() {
             Verdict::NotSetUp
@@ -155,5 +171,17 @@ impl Verdict {
             Self::Broken => 1,
             Self::NotSetUp => 4,
         }
+    }
+}
+
+/// The steps of a check as a numbered script.
+fn script(text: &mut String, check: &CheckView) {
+    let head = if check.steps_left_out == 0 { check.steps.len() } else { check.steps.len() / 2 };
+    for (nth, step) in check.steps.iter().enumerate() {
+        if nth == head {
+            let _infallible = writeln!(text, "      … {} steps …", check.steps_left_out);
+        }
+        let number = if nth < head { nth + 1 } else { nth + 1 + check.steps_left_out };
+        let _infallible = writeln!(text, "  {number:>2}. {step}");
     }
 }

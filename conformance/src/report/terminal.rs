@@ -1,57 +1,235 @@
-//! For a person at a terminal: at most 80 columns.
+//! For a person at a terminal: at most 80 columns, however many subjects there are.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::Report;
-use crate::Outcome;
+use super::text::{cut, wrapped};
+use super::view::{CheckView, Found, LAYERS, View, shown};
 
-/// A table: `ok`, `BROKEN`, `-` where the rule does not apply, `NOT UP`; then what was broken and how.
+/// The widest line of a table or of prose. Commands to copy are never broken.
+const WIDTH: usize = 80;
+
+/// The column in which a rule's marks begin.
+const MARKS: usize = 9;
+
+/// So many subjects stand side by side: the last name still fits, and some of a rule's title too.
+const BLOCK: usize = 18;
+
+/// So many failures are told at length; whoever has more reads a file.
+const TOLD: usize = 25;
+
+/// Colours on a terminal that can show them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colours {
+    /// As escape sequences.
+    On,
+    /// None.
+    Off,
+}
+
+/// As [`Report::terminal`] without colours.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds: Vec<&str> =
-            self.subjects.iter().map(|about| about.name.rsplit(' ').next().unwrap_or_default()).collect();
-        write!(f, "{:8}", "")?;
-        for kind in &kinds {
-            write!(f, " {kind:>6}")?;
-        }
-        writeln!(f)?;
-        for row in self.cells.chunks(kinds.len().max(1)) {
-            write!(f, "{:8}", row.first().map_or("", |cell| cell.rule.id))?;
-            for (cell, kind) in row.iter().zip(&kinds) {
-                let word = match cell.outcome {
-                    Outcome::Held => "ok",
-                    Outcome::Broken(_) => "BROKEN",
-                    Outcome::NotApplicable(_) => "-",
-                    Outcome::NotSetUp(_) => "NOT UP",
-                };
-                write!(f, " {word:>width$}", width = kind.len().max(6))?;
-            }
-            writeln!(f)?;
-        }
-        for cell in &self.cells {
-            match &cell.outcome {
-                Outcome::Broken(how) => {
-                    writeln!(f, "\n{} broken by {}: {}", cell.rule.id, cell.subject, cell.rule.title)?;
-                    writeln!(f, "  {how}\n  rests on: {}", cell.rule.rests_on)?;
-                    for (nth, step) in cell.steps.iter().enumerate() {
-                        writeln!(f, "  {:>2}. {step}", nth + 1)?;
-                    }
-                    writeln!(f, "  again: {}", cell.again)?;
-                }
-                Outcome::NotSetUp(why) => {
-                    writeln!(f, "\n{} not checked on {}: {why}", cell.rule.id, cell.subject)?;
-                }
-                _ => {}
-            }
-            if let Some(unexpected) = &cell.unexpected {
-                writeln!(f, "\n{} on {}: {unexpected}", cell.rule.id, cell.subject)?;
-            }
-        }
-        let counts = self.counts();
-        writeln!(
-            f,
-            "\n{} held, {} broken, {} not applicable, {} not set up",
-            counts.held, counts.broken, counts.not_applicable, counts.not_set_up
-        )
+        f.write_str(&self.terminal(Colours::Off))
     }
+}
+
+impl Report {
+    /// The report for a terminal: a matrix, then what has to be looked at, then the sum.
+    pub fn terminal(&self, colours: Colours) -> String {
+        let mut page = Page { text: String::new(), colours };
+        let view = View::of(self);
+        for nth in 0..view.subjects.len().div_ceil(BLOCK) {
+            let from = nth * BLOCK;
+            let to = (from + BLOCK).min(view.subjects.len());
+            matrix(&mut page, &view, from, to, to == view.subjects.len());
+        }
+        failures(&mut page, &view);
+        sum(&mut page, &view);
+        page.text
+    }
+}
+
+struct Page {
+    text: String,
+    colours: Colours,
+}
+
+impl Page {
+    fn line(&mut self, line: impl fmt::Display) {
+        let _infallible = writeln!(self.text, "{line}");
+    }
+
+    /// Prose behind a label, broken at the page's width and indented below its beginning.
+    fn prose(&mut self, indent: usize, label: &str, text: &str) {
+        let margin = indent + label.chars().count();
+        for (nth, line) in wrapped(text, WIDTH - margin).iter().enumerate() {
+            let label = if nth == 0 { label } else { "" };
+            self.line(format_args!("{:indent$}{label:width$}{line}", "", width = margin - indent));
+        }
+    }
+
+    fn paint(&self, code: &str, text: impl fmt::Display) -> String {
+        match self.colours {
+            Colours::On => format!("\x1b[{code}m{text}\x1b[0m"),
+            Colours::Off => text.to_string(),
+        }
+    }
+}
+
+const GOOD: &str = "32";
+const BAD: &str = "1;31";
+const ODD: &str = "33";
+const FAINT: &str = "2";
+const STRONG: &str = "1";
+
+/// Rules by some of the subjects; beside the last of them how many mutants each rule kills.
+fn matrix(page: &mut Page, view: &View, from: usize, to: usize, with_kills: bool) {
+    if from > 0 {
+        page.line("");
+    }
+    let kills = with_kills && view.mutants.is_some();
+    let stair = |depth: usize| format!("{:MARKS$}{}", "", "| ".repeat(depth));
+    for (depth, subject) in view.subjects[from..to].iter().enumerate() {
+        let name = page.paint(STRONG, cut(&subject.name, WIDTH - MARKS - 2 * depth));
+        page.line(format_args!("{}{name}", stair(depth)));
+    }
+    if kills {
+        for (nth, layer) in LAYERS.iter().enumerate() {
+            let steps = "|  ".repeat(nth);
+            page.line(format_args!(
+                "{} {steps}{}",
+                stair(to - from),
+                page.paint(FAINT, format_args!("wrong {layer}s it found"))
+            ));
+        }
+    }
+    for (nth, rule) in view.rules.iter().enumerate() {
+        let mut line = format!("{:MARKS$}", cut(&rule.id, MARKS - 1));
+        let mut width = MARKS;
+        for subject in from..to {
+            line.push_str(&mark(page, view.at(nth, subject)));
+            line.push(' ');
+            width += 2;
+        }
+        if kills {
+            for layer in LAYERS {
+                let killed = view.kills(rule, layer).filter(|killed| *killed > 0);
+                let killed = killed.map_or("-".to_owned(), |killed| killed.to_string());
+                let _infallible = write!(line, "{killed:>2} ");
+                width += 3;
+            }
+        }
+        page.line(format_args!("{line} {}", cut(&rule.title, WIDTH - width - 1)));
+    }
+}
+
+fn mark(page: &Page, check: Option<&CheckView>) -> String {
+    match check {
+        Some(check) if check.unexpected.is_some() => page.paint(BAD, "?"),
+        Some(check) => match check.outcome {
+            Found::Held => page.paint(GOOD, "."),
+            Found::Broken => page.paint(BAD, "X"),
+            Found::NotApplicable => page.paint(FAINT, "-"),
+            Found::NotSetUp => page.paint(ODD, "!"),
+        },
+        None => " ".to_owned(),
+    }
+}
+
+fn failures(page: &mut Page, view: &View) {
+    let mut told: Vec<(&str, Option<&str>)> = Vec::new();
+    let mut left_out = 0;
+    for check in view.failures() {
+        let reason = check.reason.as_deref();
+        if check.outcome == Found::NotSetUp && told.contains(&(&check.subject, reason)) {
+            // A subject that cannot be set up says so once.
+            continue;
+        }
+        if told.len() == TOLD {
+            left_out += 1;
+            continue;
+        }
+        told.push((&check.subject, reason));
+        failure(page, view, check);
+    }
+    if left_out > 0 {
+        page.line(format_args!(
+            "\n{left_out} more failures are left out here; --html FILE and --json-file FILE have all."
+        ));
+    }
+    for gap in &view.gaps {
+        page.line("");
+        page.prose(0, "SUITE  ", gap);
+    }
+}
+
+fn failure(page: &mut Page, view: &View, check: &CheckView) {
+    let (word, colour) = match check.outcome {
+        Found::Broken => ("BROKEN", BAD),
+        Found::NotSetUp => ("NOT SET UP", ODD),
+        _ => ("NOT EXPECTED", BAD),
+    };
+    page.line("");
+    page.line(format_args!("{} {} on {}", page.paint(colour, word), page.paint(STRONG, &check.rule), check.subject));
+    let same = view.checks.iter().filter(|other| {
+        check.outcome == Found::NotSetUp && (&other.subject, &other.reason) == (&check.subject, &check.reason)
+    });
+    let same = same.count();
+    if let Some(rule) = view.rule(check).filter(|_| check.outcome != Found::NotSetUp || same == 1) {
+        page.prose(2, "promise   ", &rule.title);
+        page.prose(2, "rests on  ", &rule.rests_on);
+    }
+    let found = check.reason.iter().filter(|_| check.unexpected.is_none()).chain(&check.unexpected);
+    found.for_each(|found| page.prose(2, "found     ", found));
+    if same > 1 {
+        page.line(format_args!("  and so for {same} rules on this subject"));
+    }
+    if !check.steps.is_empty() {
+        page.line("  script");
+    }
+    let head = if check.steps_left_out == 0 { check.steps.len() } else { check.steps.len() / 2 };
+    for (nth, step) in check.steps.iter().enumerate() {
+        if nth == head {
+            page.line(format_args!("        … {} steps …", check.steps_left_out));
+        }
+        let number = if nth < head { nth + 1 } else { nth + 1 + check.steps_left_out };
+        page.prose(4, &format!("{number:>2}. "), step);
+    }
+    if let Some(again) = &check.again {
+        page.line(format_args!("  again     {again}"));
+    }
+}
+
+fn sum(page: &mut Page, view: &View) {
+    let counts = view.counts;
+    let paint = |code, number: usize, what: &str| {
+        let text = format!("{number} {what}");
+        if number == 0 { text } else { page.paint(code, text) }
+    };
+    let parts = [
+        paint(GOOD, counts.held, "held (.)"),
+        paint(BAD, counts.broken, "broken (X)"),
+        paint(FAINT, counts.not_applicable, "not applicable (-)"),
+        paint(ODD, counts.not_set_up, "not set up (!)"),
+    ];
+    let unexpected = paint(BAD, counts.unexpected, "not as expected (?)");
+    page.line("");
+    page.line(parts.join(", "));
+    if counts.unexpected > 0 {
+        page.line(unexpected);
+    }
+    if let Some((mutants, killed)) = view.killed() {
+        let code = if mutants == killed { GOOD } else { BAD };
+        page.line(page.paint(code, format_args!("{killed} of {mutants} mutants found by the rule named for them")));
+    }
+    let rules = plural(view.rules.len(), "rule");
+    let subjects = plural(view.subjects.len(), "subject");
+    let seed = view.seed.as_ref().map(|seed| format!(", seed {seed}")).unwrap_or_default();
+    page.line(format_args!("{rules} on {subjects} in {}{seed}", shown(view.took)));
+}
+
+/// A number with its noun.
+pub(super) fn plural(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

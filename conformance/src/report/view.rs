@@ -1,0 +1,286 @@
+//! A report made fit to be shown: cleaned and cut once, then written in any form.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::text::{NAME_MAX, REASON_MAX, clean, clean_line, clean_steps};
+use super::{Cell, Kill, Layer, Report, Verdict};
+use crate::{Outcome, mutants};
+
+/// The version of the JSON document; it changes when a program that reads the old one would err.
+pub(super) const VERSION: u32 = 1;
+
+/// A report as it is shown. Serialized, it is the JSON document; `docs/conformance-report.schema.json` describes it.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    pub(super) format: &'static str,
+    pub(super) version: u32,
+    pub(super) suite: &'static str,
+    pub(super) verdict: &'static str,
+    pub(super) exit_code: u8,
+    pub(super) started: Option<String>,
+    #[serde(rename = "took_ms", serialize_with = "milliseconds")]
+    pub(super) took: Duration,
+    /// A text, because not every reader of JSON has whole numbers of 64 bits.
+    pub(super) seed: Option<String>,
+    pub(super) counts: CountsView,
+    pub(super) rules: Vec<RuleView>,
+    pub(super) subjects: Vec<SubjectView>,
+    pub(super) checks: Vec<CheckView>,
+    pub(super) mutants: Option<Vec<KillView>>,
+    /// What is wrong with the suite itself; empty when no mutants were asked for.
+    pub(super) gaps: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct CountsView {
+    pub(super) held: usize,
+    pub(super) broken: usize,
+    pub(super) not_applicable: usize,
+    pub(super) not_set_up: usize,
+    pub(super) unexpected: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RuleView {
+    pub(super) id: String,
+    pub(super) family: String,
+    pub(super) title: String,
+    pub(super) rests_on: String,
+    pub(super) applies_to: &'static str,
+    pub(super) needs: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SubjectView {
+    pub(super) name: String,
+    pub(super) counts: CountsView,
+    /// `None` when nobody has said what to expect.
+    pub(super) expected_not_to_apply: Option<Vec<SkipView>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SkipView {
+    pub(super) rule: String,
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct CheckView {
+    pub(super) rule: String,
+    pub(super) subject: String,
+    pub(super) outcome: Found,
+    pub(super) reason: Option<String>,
+    pub(super) unexpected: Option<String>,
+    pub(super) steps: Vec<String>,
+    pub(super) steps_left_out: usize,
+    pub(super) again: Option<String>,
+    #[serde(rename = "took_ms", serialize_with = "milliseconds")]
+    pub(super) took: Duration,
+    /// Where the rule stands in `rules`.
+    #[serde(skip)]
+    pub(super) nth_rule: usize,
+    /// Where the subject stands in `subjects`.
+    #[serde(skip)]
+    pub(super) nth_subject: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct KillView {
+    pub(super) name: String,
+    pub(super) layer: &'static str,
+    pub(super) named: String,
+    pub(super) killed_by: Vec<String>,
+    pub(super) killed_by_name: bool,
+}
+
+/// What came of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Found {
+    Held,
+    Broken,
+    NotApplicable,
+    NotSetUp,
+}
+
+impl View {
+    /// The report, cleaned and cut.
+    pub(super) fn of(report: &Report) -> Self {
+        let verdict = report.verdict();
+        Self {
+            format: "cutover-conformance",
+            version: VERSION,
+            suite: env!("CARGO_PKG_VERSION"),
+            verdict: match verdict {
+                Verdict::Held => "held",
+                Verdict::Broken => "broken",
+                Verdict::NotSetUp => "not_set_up",
+            },
+            exit_code: verdict.code(),
+            started: report.started.map(|started| format!("{started:.0}")),
+            took: report.took,
+            seed: report.seed.map(|seed| seed.to_string()),
+            counts: counts(report.cells.iter()),
+            rules: report.rules.iter().map(rule).collect(),
+            subjects: subjects(report),
+            checks: report.cells.iter().map(|cell| check(report, cell)).collect(),
+            mutants: (!report.kills.is_empty()).then(|| report.kills.iter().map(kill).collect()),
+            gaps: report.gaps().iter().map(|gap| clean_line(gap, REASON_MAX)).collect(),
+        }
+    }
+
+    /// The checks that a person has to look at, in order.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &CheckView> {
+        self.checks.iter().filter(|check| check.is_failure())
+    }
+
+    /// The check of one rule on one subject, by their places.
+    pub(super) fn at(&self, rule: usize, subject: usize) -> Option<&CheckView> {
+        // Rule by rule is how a run goes; a report put together in another way is searched.
+        let there = |check: &&CheckView| (check.nth_rule, check.nth_subject) == (rule, subject);
+        self.checks.get(rule * self.subjects.len() + subject).filter(there).or_else(|| self.checks.iter().find(there))
+    }
+
+    /// The rule of a check.
+    pub(super) fn rule(&self, check: &CheckView) -> Option<&RuleView> {
+        self.rules.get(check.nth_rule)
+    }
+
+    /// How many mutants of a layer a rule kills that name it; `None` when no mutants were asked for.
+    pub(super) fn kills(&self, rule: &RuleView, layer: &str) -> Option<usize> {
+        let by_name = |kill: &&KillView| kill.killed_by_name && kill.named == rule.id && kill.layer == layer;
+        Some(self.mutants.as_ref()?.iter().filter(by_name).count())
+    }
+
+    /// How many mutants there are, and how many of them are killed by the rule that they name.
+    pub(super) fn killed(&self) -> Option<(usize, usize)> {
+        let mutants = self.mutants.as_ref()?;
+        Some((mutants.len(), mutants.iter().filter(|kill| kill.killed_by_name).count()))
+    }
+}
+
+impl CheckView {
+    /// Whether a person has to look at it.
+    pub(super) fn is_failure(&self) -> bool {
+        matches!(self.outcome, Found::Broken | Found::NotSetUp) || self.unexpected.is_some()
+    }
+}
+
+impl Found {
+    /// It in words.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Broken => "broken",
+            Self::NotApplicable => "not applicable",
+            Self::NotSetUp => "not set up",
+        }
+    }
+}
+
+/// The layers in the order in which they are shown, as they are written.
+pub(super) const LAYERS: [&str; 3] = ["vendor", "adapter", "engine"];
+
+fn layer(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Vendor => "vendor",
+        Layer::Adapter => "adapter",
+        Layer::Engine => "engine",
+    }
+}
+
+pub(super) fn rule(rule: &crate::Rule) -> RuleView {
+    RuleView {
+        id: clean_line(rule.id, NAME_MAX),
+        family: clean_line(rule.family(), NAME_MAX),
+        title: clean_line(rule.title, REASON_MAX),
+        rests_on: clean_line(rule.rests_on, REASON_MAX),
+        applies_to: rule.profiles.as_str(),
+        needs: rule.needs.iter().map(|need| need.as_str()).collect(),
+    }
+}
+
+fn subjects(report: &Report) -> Vec<SubjectView> {
+    let subject = |about: &super::About| SubjectView {
+        name: clean_line(&about.name, NAME_MAX),
+        counts: counts(report.cells.iter().filter(|cell| cell.subject == about.name)),
+        expected_not_to_apply: about.expected.as_ref().map(|skips| {
+            let skip = |skip: &crate::Skip| SkipView {
+                rule: clean_line(skip.rule, NAME_MAX),
+                reason: clean_line(&skip.reason, REASON_MAX),
+            };
+            skips.iter().map(skip).collect()
+        }),
+    };
+    report.subjects.iter().map(subject).collect()
+}
+
+fn check(report: &Report, cell: &Cell) -> CheckView {
+    let (outcome, reason) = match &cell.outcome {
+        Outcome::Held => (Found::Held, None),
+        Outcome::Broken(how) => (Found::Broken, Some(how)),
+        Outcome::NotApplicable(why) => (Found::NotApplicable, Some(why)),
+        Outcome::NotSetUp(why) => (Found::NotSetUp, Some(why)),
+    };
+    let (steps, steps_left_out) = clean_steps(&cell.steps);
+    CheckView {
+        rule: clean_line(cell.rule.id, NAME_MAX),
+        subject: clean_line(&cell.subject, NAME_MAX),
+        outcome,
+        reason: reason.map(|reason| clean(reason, REASON_MAX)),
+        unexpected: cell.unexpected.as_ref().map(|unexpected| clean(unexpected, REASON_MAX)),
+        steps,
+        steps_left_out,
+        again: cell.again.as_ref().map(|again| clean_line(again, REASON_MAX)),
+        took: cell.took,
+        nth_rule: report.rules.iter().position(|rule| rule.id == cell.rule.id).unwrap_or(usize::MAX),
+        nth_subject: report.subjects.iter().position(|about| about.name == cell.subject).unwrap_or(usize::MAX),
+    }
+}
+
+fn kill(kill: &Kill) -> KillView {
+    KillView {
+        name: clean_line(&kill.mutant, NAME_MAX),
+        layer: layer(kill.layer),
+        named: clean_line(kill.named, NAME_MAX),
+        killed_by: kill.killed_by.iter().map(|rule| clean_line(rule, NAME_MAX)).collect(),
+        killed_by_name: kill.is_by_name(),
+    }
+}
+
+fn counts<'c>(cells: impl Iterator<Item = &'c Cell>) -> CountsView {
+    let mut counts = CountsView::default();
+    for cell in cells {
+        match cell.outcome {
+            Outcome::Held => counts.held += 1,
+            Outcome::Broken(_) => counts.broken += 1,
+            Outcome::NotApplicable(_) => counts.not_applicable += 1,
+            Outcome::NotSetUp(_) => counts.not_set_up += 1,
+        }
+        counts.unexpected += usize::from(cell.unexpected.is_some());
+    }
+    counts
+}
+
+fn milliseconds<S: serde::Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A time in the unit that a person would choose.
+pub(super) fn shown(took: Duration) -> String {
+    match took.as_millis() {
+        0 => "under 1 ms".to_owned(),
+        ms @ 1..1000 => format!("{ms} ms"),
+        ms @ 1000..60_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        ms => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1000),
+    }
+}
+
+impl Report {
+    /// What is wrong with the suite itself, by the mutants that were tried; nothing when none were.
+    pub fn gaps(&self) -> Vec<String> {
+        if self.kills.is_empty() { Vec::new() } else { mutants::gaps(&self.rules, &self.kills) }
+    }
+}
