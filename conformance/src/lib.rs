@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 mod case;
 pub mod cli;
 pub mod emulated;
@@ -8,6 +9,8 @@ pub mod report;
 mod rule;
 pub mod rules;
 mod scrub;
+mod sending;
+mod site;
 mod subject;
 mod suite;
 mod wire;
@@ -17,4 +20,4 @@ pub use report::Report;
 pub use rule::{Check, Need, Outcome, Profiles, Rule, Stop};
 pub use subject::{Disturbance, Fixture, Skip, Subject};
 pub use suite::{Progress, Suite, Watcher, run};
-pub use wire::{Ask, Caller, Exchange, Lost, Wire};
+pub use wire::{Ask, Caller, Exchange, Lost, Repetition, Wire};

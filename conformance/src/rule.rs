@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use cutover_core::{Recovery, RotationProfile, Style};
 
-use crate::{Case, Subject};
+use crate::{Caller, Case, Subject};
 
 /// Checks one rule on a subject made for this check alone.
 pub type Check = for<'a> fn(&'a Case<'a>) -> Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'a>>;
@@ -59,6 +59,8 @@ pub enum Need {
     Organisations,
     /// Asking the vendor past the adapter.
     Wire,
+    /// Asking it as somebody else than the owner.
+    Caller(Caller),
 }
 
 /// Why a check ended early.
@@ -134,6 +136,10 @@ impl Need {
             Self::Counts => "a count of the requests that arrive",
             Self::Organisations => "organisations",
             Self::Wire => "the vendor past the adapter",
+            Self::Caller(Caller::Stranger) => "a stranger with a credential of his own",
+            Self::Caller(Caller::Reader) => "somebody who may only look",
+            Self::Caller(Caller::Everywhere) => "somebody with power in every organisation",
+            Self::Caller(_) => "a caller",
         }
     }
 
@@ -145,6 +151,12 @@ impl Need {
             Self::Counts if subject.issues_seen().is_none() => Some("the requests that arrive cannot be counted"),
             Self::Organisations if !subject.has_organisations() => Some("requests name no organisation"),
             Self::Wire if subject.wire().is_none() => Some("this subject can be asked through its adapter only"),
+            Self::Caller(caller) if subject.wire().is_none_or(|wire| !wire.has(caller)) => Some(match caller {
+                Caller::Stranger => "there is no credential of a second tenant",
+                Caller::Reader => "there is no credential that only reads",
+                Caller::Everywhere => "there is no credential for every organisation",
+                _ => "there is no such caller",
+            }),
             _ => None,
         }
     }

@@ -2,9 +2,15 @@
 
 mod err;
 mod idem;
+mod keys;
+mod new;
 mod old;
+mod order;
 mod org;
 mod red;
+mod row;
+mod scope;
+mod shown;
 mod so;
 mod tp;
 
@@ -12,5 +18,20 @@ use crate::Rule;
 
 /// Every rule, in the order of its family.
 pub fn all() -> Vec<Rule> {
-    [so::RULES, old::RULES, tp::RULES, idem::RULES, org::RULES, err::RULES, red::RULES].concat()
+    [
+        so::RULES,
+        shown::RULES,
+        old::RULES,
+        row::RULES,
+        tp::RULES,
+        order::RULES,
+        idem::RULES,
+        keys::RULES,
+        org::RULES,
+        scope::RULES,
+        new::RULES,
+        err::RULES,
+        red::RULES,
+    ]
+    .concat()
 }

@@ -40,6 +40,12 @@ pub trait Subject: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The same target in an organisation that exists, and where it is not either.
+    fn abroad(&self, target: &Target) -> Option<Target> {
+        let _ = target;
+        None
+    }
+
     /// The clock that adapter and vendor go by.
     fn clock(&self) -> &dyn Clock {
         &SystemClock
@@ -80,6 +86,13 @@ pub trait Subject: fmt::Debug + Send + Sync {
 
     /// The vendor past the adapter.
     fn wire(&self) -> Option<&dyn Wire> {
+        None
+    }
+
+    /// In which way this vendor is known to differ, where its documents leave that open: the value of a switch by its
+    /// name, as in `stytch.start_while_pending`. `None` where it is as it is by itself, or nobody has said.
+    fn behaviour(&self, name: &str) -> Option<&str> {
+        let _ = name;
         None
     }
 }

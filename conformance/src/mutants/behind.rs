@@ -76,6 +76,10 @@ impl Subject for Wrapped {
         self.inner.elsewhere(target)
     }
 
+    fn abroad(&self, target: &Target) -> Option<Target> {
+        self.inner.abroad(target)
+    }
+
     fn clock(&self) -> &dyn Clock {
         self.inner.clock()
     }
@@ -106,6 +110,10 @@ impl Subject for Wrapped {
 
     fn wire(&self) -> Option<&dyn Wire> {
         self.inner.wire()
+    }
+
+    fn behaviour(&self, name: &str) -> Option<&str> {
+        self.inner.behaviour(name)
     }
 }
 
