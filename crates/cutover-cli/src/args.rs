@@ -119,6 +119,9 @@ pub(crate) struct Rotate {
     /// Begin no further target once N were not rotated
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) max_failures: Option<usize>,
+    /// Leave no more than N targets unfinished at the same time
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) max_unfinished: Option<usize>,
     #[command(flatten)]
     pub(crate) pace: Pace,
 }

@@ -20,7 +20,7 @@ pub use explain::{
     Action, Foreign, Gap, Guarantee, LostAnswer, Noticed, Readers, Remedy, Seen, Standing, Step, Unseen, WayBack,
     Whereabouts,
 };
-pub use fleet::{Caution, Fleet, Gate, Halt, Share};
+pub use fleet::{Caution, Fleet, Gate, Halt, Progress, Share};
 pub use job::Job;
 pub use journal::{Entry, Journal, JournalError, Lease, Recorded};
 pub use memory::{MemoryDestination, MemoryJournal};

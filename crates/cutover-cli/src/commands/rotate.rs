@@ -77,7 +77,11 @@ pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliErr
     let targets = context.chosen(&config, &args.targets)?;
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
     let journal = connect::journal(&config.journal, &context.printer).await?;
-    let caution = Caution { canaries: args.canary.unwrap_or_default(), failures_max: args.max_failures };
+    let caution = Caution {
+        canaries: args.canary.unwrap_or_default(),
+        failures_max: args.max_failures,
+        unfinished_max: args.max_unfinished,
+    };
     let work = Work::Rotate { take_over: args.take_over, caution };
     let told = over(context, &jobs, journal.clone(), work, args.pace.at_once).await;
     close(&journal).await;

@@ -1,8 +1,9 @@
 //! Fleets that stop the line.
 
 use cutover_core::{Refusal, RotateError};
-use cutover_engine::{Caution, Ending, EngineError, Failure, Fleet, Halt, Outcome};
+use cutover_engine::{Caution, Ending, EngineError, Failure, Fleet, Halt, Journal as _, Outcome};
 
+use crate::stores::Fail;
 use crate::vendor::{Fault, Flavour, Op};
 use crate::world::{World, jobs_of};
 
@@ -18,6 +19,7 @@ fn worlds(refusing: &[usize]) -> Vec<World> {
 fn word(result: &Result<Outcome, EngineError>) -> &'static str {
     match result.as_ref().map(|outcome| &outcome.ending) {
         Ok(Ending::Rotated) => "rotated",
+        Ok(Ending::Held { .. }) => "held",
         Ok(Ending::NothingChanged(Failure::NotBegun(_))) => "not begun",
         Ok(Ending::NothingChanged(Failure::Vendor(RotateError::Refused(_)))) => "refused",
         _ => "else",
@@ -74,9 +76,38 @@ async fn the_others_follow_only_when_every_canary_has_ended_rotated() {
 }
 
 #[tokio::test]
+async fn no_more_targets_stand_half_rotated_than_may_be() {
+    for at_once in [1, 2, 5] {
+        let worlds = worlds(&[]);
+        for nth in [0, 2] {
+            worlds[nth].destinations[0].always("stage", Some(Fail::Before));
+        }
+        let caution = Caution { unfinished_max: Some(2), ..Caution::default() };
+        assert_eq!(rotated(&worlds, at_once, caution).await, ["held", "rotated", "held", "not begun", "not begun"]);
+        let unfinished = worlds[0].journal.unfinished(None).await.expect("memory can be read");
+        assert_eq!(unfinished.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_stood_half_rotated_before_counts_too() {
+    let worlds = worlds(&[]);
+    worlds[0].destinations[0].always("stage", Some(Fail::Before));
+    let fleet = Fleet::new(worlds[0].engine(), 2);
+    assert_eq!(word(&fleet.rotate(&jobs_of(&worlds)[..1]).await[0]), "held");
+    let fleet = fleet.with_caution(Caution { unfinished_max: Some(1), ..Caution::default() });
+    let results = fleet.rotate(&jobs_of(&worlds)[1..]).await;
+    for result in &results {
+        let Ok(Outcome { ending: Ending::NothingChanged(failure), .. }) = result else { panic!("{result:?}") };
+        assert!(matches!(failure, Failure::NotBegun(Halt::Unfinished(1))), "{failure}");
+        assert_eq!(failure.to_string(), "it was not begun: another target stands still half-rotated");
+    }
+}
+
+#[tokio::test]
 async fn why_a_target_was_not_begun_is_said() {
     let worlds = worlds(&[0]);
-    let fleet = Fleet::new(worlds[0].engine(), 1).with_caution(Caution { canaries: 1, failures_max: None });
+    let fleet = Fleet::new(worlds[0].engine(), 1).with_caution(Caution { canaries: 1, ..Caution::default() });
     let results = fleet.rotate(&jobs_of(&worlds)).await;
     let Ok(Outcome { ending: Ending::NothingChanged(failure), .. }) = &results[1] else { panic!("{results:?}") };
     assert!(matches!(failure, Failure::NotBegun(Halt::CanaryFailed)), "{failure}");
