@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::idempotency::{self, Fingerprint, Found};
 use super::refusal::Refusal;
-use super::settings::{DeleteAnswer, FieldCase, PatchSecret, RotateStatus};
+use super::settings::{DeleteAnswer, FieldCase, PatchFields, PatchSecret, RotateStatus};
 use super::state::{App, WorkspaceId};
 use super::{Call, Hopae, wire};
 use crate::answer;
@@ -91,6 +91,9 @@ impl Hopae {
         if body.contains_key("name") {
             app.name = wire::name(&body)?;
         }
+        if self.settings.patch_fields == PatchFields::Name {
+            return self.store(call, app);
+        }
         if let Some(logo) = wire::text(&body, "logo")? {
             app.logo = Some(logo).filter(|logo| !logo.is_empty());
         }
@@ -172,7 +175,7 @@ impl Hopae {
             Found::Nothing => {
                 let response = match operation(self, call) {
                     Err(refusal) if !self.stores_errors() => return Err(refusal),
-                    Err(refusal) => refusal.into_response(&call.request_id),
+                    Err(refusal) => self.refused(call.now, call.request, &call.request_id, refusal),
                     Ok(response) => response,
                 };
                 self.replays.keep(call.now, call.workspace, &key, print, response.clone());

@@ -27,7 +27,7 @@ use apps::Outcome;
 use idempotency::Replays;
 use refusal::Refusal;
 use route::Route;
-use settings::{ReplayHeader, RetryAfter, Settings, StoreErrors};
+use settings::{ErrorEnvelope, ReplayHeader, RetryAfter, Settings, StoreErrors};
 use state::{AppNames, WorkspaceId, Workspaces};
 
 /// The App API's one route, as its errors name it.
@@ -68,7 +68,8 @@ impl Hopae {
             client_id,
             client_secret: SeededSecret::new(client_secret),
         };
-        (hopae, HopaeSeed { api_key: SeededSecret::new(api_key), targets, other_workspace })
+        let production_api_key = SeededSecret::new(hopae.workspaces.production_key(ours));
+        (hopae, HopaeSeed { api_key: SeededSecret::new(api_key), production_api_key, targets, other_workspace })
     }
 
     /// The same without what a caller has to know of it.
@@ -87,12 +88,12 @@ impl Hopae {
     fn workspace_route(&mut self, now: Timestamp, route: &Route, request: &Request) -> Response {
         let request_id = secret::uuid(&mut self.rng);
         let Some(workspace) = answer::bearer(request).and_then(|key| self.workspaces.of_key(key)) else {
-            return Refusal::unauthenticated().into_response(&request_id);
+            return self.refused(now, request, &request_id, Refusal::unauthenticated());
         };
         let call = Call { now, workspace, request, request_id };
         match self.dispatch(&call, route) {
             Ok(response) => response,
-            Err(refusal) => refusal.into_response(&call.request_id),
+            Err(refusal) => self.refused(now, request, &call.request_id, refusal),
         }
     }
 
@@ -120,6 +121,14 @@ impl Hopae {
             self.answer(200, wire::providers())
         } else {
             Refusal::client_unauthenticated().into_problem(now, PROVIDERS)
+        }
+    }
+
+    /// A refusal on a workspace route, in the envelope that is chosen.
+    fn refused(&self, now: Timestamp, request: &Request, request_id: &str, refusal: Refusal) -> Response {
+        match self.settings.error_envelope {
+            ErrorEnvelope::Workspace => refusal.into_response(request_id),
+            ErrorEnvelope::Problem => refusal.into_problem(now, request.uri().path()),
         }
     }
 
@@ -155,7 +164,10 @@ impl Model for Hopae {
 
     fn handle(&mut self, now: Timestamp, request: &Request) -> Response {
         match Route::of(request) {
-            None => Refusal::not_found().into_response(&secret::uuid(&mut self.rng)),
+            None => {
+                let request_id = secret::uuid(&mut self.rng);
+                self.refused(now, request, &request_id, Refusal::not_found())
+            }
             Some(Route::Providers) => self.app_route(now, request),
             Some(route) => self.workspace_route(now, &route, request),
         }
@@ -189,7 +201,7 @@ impl Hopae {
         match Route::of(request) {
             Some(Route::Providers) => refusal.into_problem(now, PROVIDERS),
             // The id that the next request would get; an answer given in its place changes nothing.
-            _ => refusal.into_response(&secret::uuid(&mut self.rng.clone())),
+            _ => self.refused(now, request, &secret::uuid(&mut self.rng.clone()), refusal),
         }
     }
 }

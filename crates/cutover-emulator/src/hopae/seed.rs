@@ -9,6 +9,8 @@ use crate::seeds::SeededSecret;
 pub struct HopaeSeed {
     /// The workspace API key.
     pub api_key: SeededSecret,
+    /// The key of the same workspace for the production host, which this is not: it is refused.
+    pub production_api_key: SeededSecret,
     /// The apps, in the order in which they were made.
     pub targets: Vec<HopaeTarget>,
     /// A second workspace, for what one tenant must not see of another.

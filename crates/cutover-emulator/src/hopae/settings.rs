@@ -15,6 +15,16 @@ behaviours! {
     "Contradictory: the update page answers 400 VALIDATION_INVALID_PARAMETER; the create page says the field is \
      dropped in silence.";
 
+    /// Which fields an update takes over; the others are passed by.
+    patch_fields: PatchFields { All = "all", Name = "name" }
+    "Contradictory: the update page lists name, logo, redirect URIs, webhook configuration and default redirects; an \
+     older one lists the name only.";
+
+    /// The envelope of errors of the workspace API.
+    error_envelope: ErrorEnvelope { Workspace = "workspace", Problem = "problem" }
+    "Contradictory: the workspace API's page about errors shows {error, request_id}; the list of all error codes shows \
+     problem details with the code in title.";
+
     /// The status of a successful rotation.
     rotate_status: RotateStatus { Created = "201", Ok = "200" }
     "The OpenAPI says 201; the rotate page gives no status.";

@@ -20,6 +20,9 @@ const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 /// How many client ids there can be.
 const CLIENT_IDS: u64 = (LETTERS.len() as u64).pow(CLIENT_ID_LEN as u32);
 
+/// The kind of random source that production keys come from.
+const PRODUCTION_KEYS: u64 = 1;
+
 /// A workspace: Hopae's tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct WorkspaceId(usize);
@@ -110,6 +113,11 @@ impl Workspaces {
         let apps = Stock::new(Apps { root: self.root, ids: self.ids, workspace, before, names, count });
         self.workspaces.push(Workspace { organization, api_key: Hash::of(&api_key), apps });
         (workspace, api_key)
+    }
+
+    /// The key that a workspace has for the production host.
+    pub(super) fn production_key(&self, workspace: WorkspaceId) -> String {
+        format!("sk_workspace_prod_{}", secret::alphanumeric(&mut rng_of(self.root, PRODUCTION_KEYS, workspace.0), 40))
     }
 
     /// Client id and secret of the apps that a workspace has at first.

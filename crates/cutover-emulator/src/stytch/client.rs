@@ -5,8 +5,10 @@ use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use super::route::Family;
+use super::settings::{OlderServer, Settings};
 use crate::json::{Json, json};
 use crate::secret::{self, Hash};
+use crate::switches::Choice as _;
 
 /// One client. Of its secrets only hashes and last characters are here.
 #[derive(Clone)]
@@ -64,7 +66,7 @@ impl Client {
         }
     }
 
-    pub(super) fn shown(&self, shape: Shape<'_>, older_server: bool) -> Json {
+    pub(super) fn shown(&self, shape: Shape<'_>, settings: &Settings) -> Json {
         let mut shown = match &self.fields {
             Fields::ConnectedApp(fields) => fields.shown(),
             Fields::M2m(fields) => fields.shown(),
@@ -74,12 +76,14 @@ impl Client {
         shown.set("client_secret_last_four", json!(move last_four(&self.current)));
         shown.set("next_client_secret_last_four", json!(move last_four(&self.next)));
         match shape {
-            Shape::Base if self.family() == Family::ConnectedApp => shown.set("creation_method", json!("api")),
+            Shape::Base if self.family() == Family::ConnectedApp => {
+                shown.set("creation_method", Json::Text(settings.creation_method.name()));
+            }
             Shape::Base | Shape::WithSecret(None) => {}
             Shape::WithSecret(Some(secret)) => shown.set("client_secret", json!(secret)),
             Shape::WithNextSecret(secret) => shown.set("next_client_secret", json!(secret)),
         }
-        if older_server {
+        if settings.older_server == OlderServer::On {
             shown.remove("creation_method");
             shown.remove("id_token_template_content");
         }

@@ -11,8 +11,8 @@ use super::problem::Problem;
 use super::route::{Family, Verb};
 use super::search;
 use super::settings::{
-    CreateStatus, ErrorPrefix, OlderServer, RotateInactive, RotationErrorStatus, SearchPages, SearchTotal,
-    SecretEntropyRule, SecretLength, SecretLengthMax, StartWhilePending, UnknownFields, UnknownM2mClientStatus,
+    CreateStatus, ErrorPrefix, RotateInactive, RotationErrorStatus, SearchPages, SearchTotal, SecretEntropyRule,
+    SecretLength, SecretLengthMax, StartWhilePending, UnknownFields, UnknownM2mClientStatus,
 };
 use crate::answer;
 use crate::json::{Json, json};
@@ -167,7 +167,7 @@ impl Stytch {
     }
 
     fn shown(&self, client: &Client, shape: Shape<'_>) -> Json {
-        let mut shown = client.shown(shape, self.settings.older_server == OlderServer::On);
+        let mut shown = client.shown(shape, &self.settings);
         if self.settings.unknown_fields == UnknownFields::Present {
             shown.set("policy_hints", json!({ "revision": client.order, "labels": [] }));
         }

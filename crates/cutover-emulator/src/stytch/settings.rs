@@ -69,6 +69,10 @@ behaviours! {
     retry_after: RetryAfter { Absent = "absent", Present = "present" }
     "The rate-limit pages advise exponential backoff and name no Retry-After header.";
 
+    /// Which way a Connected App says it was made.
+    creation_method: CreationMethod { Api = "api", Dashboard = "dashboard" }
+    "The newest SDK models require creation_method, and no page lists its values.";
+
     /// Whether answers lack the fields that came later.
     older_server: OlderServer { Off = "off", On = "on" }
     "The documents' sample answers lack creation_method and id_token_template_content; the newest SDK models require \

@@ -1,10 +1,12 @@
 //! Zitadel's errors, in the two encodings of its API and in that of its OAuth endpoints.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 
-use super::settings::{ConnectDetails, CredentialsErrorBody, CredentialsErrorStatus, Settings};
+use super::settings::{ConnectDetails, CredentialsErrorBody, CredentialsErrorStatus, ErrorIds, ErrorTexts, Settings};
 use crate::answer;
 use crate::json::json;
 use crate::model::Response;
@@ -27,8 +29,10 @@ pub(super) enum Code {
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     code: Code,
-    id: Option<&'static str>,
+    id: Option<Cow<'static, str>>,
     text: String,
+    /// Whether a rule of fields or a parser says so, whose words nobody promises.
+    is_generated: bool,
 }
 
 /// Which API a request came through.
@@ -43,12 +47,12 @@ pub(super) enum Surface {
 impl Refusal {
     /// An error with an id, whose text is the English one, or the raw key where the vendor has no text.
     pub(super) fn new(code: Code, id: &'static str, text: &str) -> Self {
-        Self { code, id: Some(id), text: text.to_owned() }
+        Self { code, id: Some(Cow::Borrowed(id)), text: text.to_owned(), is_generated: false }
     }
 
     /// An error that the vendor gives no details with.
     pub(super) fn plain(code: Code, text: impl Into<String>) -> Self {
-        Self { code, id: None, text: text.into() }
+        Self { code, id: None, text: text.into(), is_generated: false }
     }
 
     pub(super) fn app_missing(id: &'static str) -> Self {
@@ -69,17 +73,27 @@ impl Refusal {
 
     /// A message that breaks a rule of its fields.
     pub(super) fn field(message: &str, field: &str) -> Self {
-        Self::plain(Code::InvalidArgument, format!("invalid {message}.{field}: value is not allowed"))
+        Self::generated(format!("invalid {message}.{field}: value is not allowed"))
     }
 
     /// A body that is no message of the wanted type. The text never repeats what was sent.
     pub(super) fn unreadable() -> Self {
-        Self::plain(Code::InvalidArgument, "proto: syntax error or invalid value")
+        Self::generated("proto: syntax error or invalid value".to_owned())
+    }
+
+    fn generated(text: String) -> Self {
+        Self { is_generated: true, ..Self::plain(Code::InvalidArgument, text) }
     }
 
     /// The answer on `surface`.
-    pub(super) fn into_response(self, surface: Surface, settings: &Settings) -> Response {
-        let message = match self.id {
+    pub(super) fn into_response(mut self, surface: Surface, settings: &Settings) -> Response {
+        if self.is_generated && settings.error_texts == ErrorTexts::Other {
+            "invalid argument".clone_into(&mut self.text);
+        }
+        if settings.error_ids == ErrorIds::Relational {
+            self.id = self.id.map(relational);
+        }
+        let message = match &self.id {
             Some(id) => format!("{} ({id})", self.text),
             None => self.text.clone(),
         };
@@ -91,9 +105,9 @@ impl Refusal {
 
     fn gateway(&self, message: &str) -> Response {
         let mut body = json!({"code": self.code.number(), "message": message});
-        if let Some(id) = self.id {
+        if let Some(id) = &self.id {
             let kind = "type.googleapis.com/zitadel.v1.ErrorDetail";
-            body.set("details", json!([{"@type": kind, "id": id, "message": self.text}]));
+            body.set("details", json!([{"@type": kind, "id": id.as_ref(), "message": self.text}]));
         }
         let response = answer::compact(self.code.status(), &body);
         match self.code {
@@ -104,7 +118,7 @@ impl Refusal {
 
     fn connect(&self, message: &str, details: ConnectDetails) -> Response {
         let mut body = json!({"code": move self.code.word(), "message": message});
-        if let Some(id) = self.id {
+        if let Some(id) = &self.id {
             let bytes = detail_bytes(id, &self.text);
             let value = match details {
                 ConnectDetails::Unpadded => STANDARD_NO_PAD.encode(bytes),
@@ -114,6 +128,12 @@ impl Refusal {
         }
         answer::compact(self.code.status(), &body)
     }
+}
+
+/// An id as another storage might give it, where the id is one of the storage.
+fn relational(id: Cow<'static, str>) -> Cow<'static, str> {
+    let rest = id.strip_prefix("COMMAND-").or_else(|| id.strip_prefix("QUERY-"));
+    rest.map(|rest| format!("REPO-{rest}").into()).unwrap_or(id)
 }
 
 impl Code {

@@ -55,6 +55,14 @@ behaviours! {
     "A check may rewrite the hash when the hash settings changed; during the lag that write can put the old hash back. \
      Read from the code, never observed.";
 
+    /// Which ids the errors of commands and queries have.
+    error_ids: ErrorIds { EventStore = "event_store", Relational = "relational" }
+    "The relational storage, off by default, may change the ids of errors; to which ones is not said.";
+
+    /// How the texts of errors about fields and bodies read.
+    error_texts: ErrorTexts { Usual = "usual", Other = "other" }
+    "The wording of the errors that the field rules and the JSON parser give is neither documented nor promised.";
+
     /// The body of the API's 429.
     overloaded_body: OverloadedBody { Json = "json", Text = "text" }
     "A used-up quota is QUOTA-vjAy8 on the API and plain text on the OAuth endpoints; the body of ZITADEL Cloud's rate \

@@ -145,6 +145,15 @@ fn an_older_server_lacks_the_two_later_fields() {
 }
 
 #[test]
+fn a_connected_app_says_either_way_that_it_was_made() {
+    for value in ["api", "dashboard"] {
+        let project = Project::with("creation_method", value);
+        assert_eq!(project.shown(&project.app())["creation_method"], value);
+        assert_eq!(project.shown(&project.m2m()).get("creation_method"), None);
+    }
+}
+
+#[test]
 fn search_pages_are_short_or_full_and_totals_known_or_hidden() {
     let ask = |switch: &str, value: &str| {
         let project = Project::with(switch, value);

@@ -9,7 +9,9 @@ use crate::support::{basic, request};
 fn a_workspace_route_takes_the_workspace_key_and_nothing_else() {
     let mut hopae = Workspace::new();
     let (path, client) = (hopae.path(0, "/rotate-client-secret"), basic(&hopae.app(0), &hopae.first_secret(0)));
-    for authorization in ["Bearer sk_workspace_prod_x", "Bearer", "", client.as_str()] {
+    let production = format!("Bearer {}", hopae.seed.production_api_key.expose());
+    assert!(production.starts_with("Bearer sk_workspace_prod_"));
+    for authorization in [production.as_str(), "Bearer sk_workspace_test_x", "Bearer", "", client.as_str()] {
         let answer = hopae.send(&request("POST", &path, &[("authorization", authorization)], ""));
         assert_eq!((status(&answer), code(&answer).as_str()), (401, "AUTH_INVALID_CREDENTIALS"), "{authorization}");
         assert!(body(&answer)["request_id"].is_string());

@@ -4,6 +4,7 @@ use cutover_emulator::{Model as _, canary};
 use serde_json::json;
 
 use super::{Workspace, body, code, secret, status};
+use crate::support::request;
 
 #[test]
 fn reading_an_app_can_mask_or_leak_its_secret() {
@@ -38,6 +39,38 @@ fn a_secret_in_an_update_is_refused_or_dropped_and_never_set() {
         }
         assert!(hopae.accepts(0, &old));
         assert!(!hopae.accepts(0, "mine"));
+    }
+}
+
+#[test]
+fn an_update_takes_every_field_or_the_name_only() {
+    for (value, expected) in [("all", json!(["https://a.example"])), ("name", json!([]))] {
+        let mut hopae = Workspace::with("patch_fields", value);
+        let path = hopae.path(0, "");
+        let sent = r#"{"name": "Renamed", "redirectUris": ["https://a.example"]}"#;
+        let app = body(&hopae.call("PATCH", &path, sent));
+        assert_eq!((&app["name"], &app["redirectUris"]), (&json!("Renamed"), &expected), "{value}");
+    }
+}
+
+#[test]
+fn errors_of_the_workspace_api_have_either_envelope() {
+    for (value, is_problem) in [("workspace", false), ("problem", true)] {
+        let mut hopae = Workspace::with("error_envelope", value);
+        let path = "/connect/v1/apps/unknown";
+        hopae.hopae.set_behaviour("store_errors", "yes").expect("a switch");
+        let key = hopae.key();
+        let rotate = format!("{path}/rotate-client-secret");
+        let headers = [("authorization", key.as_str()), ("idempotency-key", "one")];
+        let mut answers = vec![hopae.call("GET", path, ""), hopae.call("GET", "/connect/v1/nothing", "")];
+        answers.extend([0, 1].map(|_| hopae.send(&request("POST", &rotate, &headers, ""))));
+        for answer in answers {
+            let error = body(&answer);
+            assert_eq!(status(&answer), 404);
+            assert_eq!(error["title"] == "RESOURCE_NOT_FOUND", is_problem);
+            assert_eq!(error["error"]["code"] == "RESOURCE_NOT_FOUND", !is_problem);
+            assert_eq!(error["request_id"].is_string(), !is_problem);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) fn play(script: &mut Script) {
     script.ask("GET", APPS, &[bearer], "");
     script.ask("POST", &format!("{app}/rotate-client-secret"), &[bearer], "");
     script.ask("PATCH", &app, &[bearer], r#"{"clientSecret": "mine"}"#);
+    script.ask("PATCH", &app, &[bearer], r#"{"name": "Renamed", "logo": "logo"}"#);
     script.ask("POST", &format!("{app}/webhook-config/rotate-secret"), &[bearer], "");
     script.ask("GET", &format!("{app}/webhook-config"), &[bearer], "");
 

@@ -46,6 +46,7 @@ pub(super) fn play(script: &mut Script) {
     let elsewhere = json!({"projectId": "1", "name": "x", "apiConfiguration": {}}).to_string();
     script.ask("POST", &v2("CreateApplication"), &owner, &elsewhere);
 
+    script.ask("POST", &v2("CreateApplication"), &owner, "no JSON");
     script.emulator.fault("zitadel.*#1=429").expect("a fault");
     script.ask("GET", &v1, &owner, "");
 }

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use cutover_emulator::Model;
+use cutover_emulator::zitadel::AppTarget;
 use serde_json::json;
 
 use super::{HOST, Instance, app_path, body, id, oauth_error, refusal, secret, status};
@@ -84,6 +85,27 @@ fn connect_details_end_with_or_without_padding() {
         assert_eq!((detail.ends_with('='), engine.decode(&detail).is_ok()), (padded, padded));
         assert_eq!(id(&answer), "COMMAND-EbFMN");
     }
+}
+
+#[test]
+fn errors_of_commands_have_either_kind_of_id() {
+    for (value, expected) in [("event_store", "COMMAND-2g66f"), ("relational", "REPO-2g66f")] {
+        let mut zitadel = Instance::with("error_ids", value);
+        let unknown = AppTarget { app_id: "1".to_owned(), ..zitadel.api() };
+        assert_eq!(refusal(&zitadel.generate(&unknown, "api")), (404, 5, expected.to_owned()));
+    }
+}
+
+#[test]
+fn errors_about_a_body_have_either_text() {
+    let text = |value: &str| {
+        let mut zitadel = Instance::with("error_texts", value);
+        let app = zitadel.api();
+        let answer = zitadel.call("PUT", &app_path(&app, ""), "no JSON");
+        assert_eq!(refusal(&answer), (400, 3, String::new()));
+        body(&answer)["message"].as_str().expect("text").to_owned()
+    };
+    assert_ne!(text("usual"), text("other"));
 }
 
 #[test]
