@@ -175,7 +175,7 @@ fn chosen_rules(names: &[String]) -> Result<Vec<Rule>, Failed> {
     for name in names {
         if !all.iter().any(|rule| is(rule, name)) {
             let ids: Vec<&str> = all.iter().map(|rule| rule.id).collect();
-            return Err(unknown("rule", &name.to_uppercase(), &ids));
+            return Err(unknown("rule", &name.to_uppercase(), &ids, &spans(&ids)));
         }
     }
     let chosen = |rule: &Rule| names.is_empty() || names.iter().any(|name| is(rule, name));
@@ -187,14 +187,14 @@ fn chosen_fixtures(args: &Args, all: Vec<Box<dyn Fixture>>) -> Result<Vec<Box<dy
     let names: Vec<&str> = all.iter().map(|fixture| fixture.name()).collect();
     for name in &args.subjects {
         if !names.contains(&name.as_str()) {
-            return Err(unknown("subject", name, &names));
+            return Err(unknown("subject", name, &names, &names.join(", ")));
         }
     }
     let vendors: BTreeSet<String> = all.iter().map(|fixture| vendor(fixture.as_ref())).collect();
     for name in &args.vendors {
         if !vendors.contains(name) {
             let vendors: Vec<&str> = vendors.iter().map(String::as_str).collect();
-            return Err(unknown("vendor", name, &vendors));
+            return Err(unknown("vendor", name, &vendors, &vendors.join(", ")));
         }
     }
     let chosen = |fixture: &dyn Fixture| {
@@ -209,18 +209,32 @@ fn chosen_fixtures(args: &Args, all: Vec<Box<dyn Fixture>>) -> Result<Vec<Box<dy
     Ok(chosen)
 }
 
+/// Ids as spans of numbers in a family, as in `SO-1 to SO-4`.
+fn spans(ids: &[&str]) -> String {
+    let number = |id: &str| {
+        id.rsplit_once('-').and_then(|(family, number)| Some((family.to_owned(), number.parse::<u32>().ok()?)))
+    };
+    let mut spans: Vec<(&str, &str)> = Vec::new();
+    for id in ids {
+        match spans.last_mut() {
+            Some((_, last)) if number(last).map(|(family, nth)| (family, nth + 1)) == number(id) => *last = id,
+            _ => spans.push((id, id)),
+        }
+    }
+    let span =
+        |(first, last): &(&str, &str)| if first == last { (*first).to_owned() } else { format!("{first} to {last}") };
+    spans.iter().map(span).collect::<Vec<_>>().join(", ")
+}
+
 /// There is no such thing; the nearest one, and all.
-fn unknown(what: &str, name: &str, known: &[&str]) -> Failed {
+fn unknown(what: &str, name: &str, known: &[&str], all: &str) -> Failed {
     // A third of the letters: `OLD1` is `OLD-1`, and `FOO` is nothing.
     let far = name.chars().count().max(3) / 3;
     let ranked = known.iter().map(|known| (strsim::damerau_levenshtein(name, known), known));
     let nearest = ranked.filter(|(distance, _)| *distance <= far).min_by_key(|(distance, _)| *distance);
     let meant = nearest.map(|(_, nearest)| format!("did you mean {nearest}? ")).unwrap_or_default();
     let name: String = name.chars().take(80).collect();
-    Failed::Usage {
-        problem: format!("there is no {what} {name:?}"),
-        hint: format!("{meant}There are: {}", known.join(", ")),
-    }
+    Failed::Usage { problem: format!("there is no {what} {name:?}"), hint: format!("{meant}There are: {all}") }
 }
 
 /// The command that was called, with what a check needs to be the same again.
@@ -320,4 +334,25 @@ fn list(rules: &[Rule]) -> String {
 pub fn called(name: &str) -> String {
     let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
     if called.components().count() > 1 { quoted(&called.display().to_string()) } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_rules_are_named_by_their_spans() {
+        assert_eq!(spans(&["SO-1", "SO-2", "SO-3", "OLD-1", "TP-1", "TP-3"]), "SO-1 to SO-3, OLD-1, TP-1, TP-3");
+    }
+
+    #[test]
+    fn the_nearest_name_is_told_and_a_far_one_is_not() {
+        let hint = |name| match chosen_rules(&[String::from(name)]) {
+            Err(Failed::Usage { hint, .. }) => hint,
+            other => unreachable!("{other:?}"),
+        };
+        assert!(hint("old1").starts_with("did you mean OLD-1? There are: SO-1 to "), "{}", hint("old1"));
+        assert!(hint("nonsense").starts_with("There are: SO-1 to "), "{}", hint("nonsense"));
+        assert_eq!(chosen_rules(&["so".to_owned(), "SO-1".to_owned()]).map(|rules| rules[0].id), Ok("SO-1"));
+    }
 }

@@ -23,7 +23,7 @@ fn allowed(from: &str) -> Option<Vec<&'static str>> {
             [&["cutover-core", "cutover-http", "cutover-engine", "cutover-stores", "cutover-emulator"][..], &VENDORS]
                 .concat()
         }
-        "cutover-cli" => vec!["cutover", "cutover-emulator"],
+        "cutover-cli" => vec!["cutover", "cutover-conformance", "cutover-emulator"],
         "cutover-examples" => vec!["cutover", "cutover-emulator"],
         _ => return None,
     })

@@ -61,12 +61,24 @@ enum Chore {
     Fuzz(fuzz::Args),
 }
 
+/// The suite has exit codes of its own, which whoever called it needs.
+fn conformance(args: &[String]) -> ExitCode {
+    let suite = &mut run::cargo_command("run");
+    match suite.args(["--quiet", "-p", "cutover-conformance", "--"]).args(args).status() {
+        Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from),
+        Err(error) => {
+            run::complain(&format!("the suite did not start: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let done = match Args::parse().chore {
         Chore::Test { args } => test::test(&args),
         Chore::Ci { sdks } => ci::ci(sdks),
         Chore::Deps => deps::deps(),
-        Chore::Conformance { args } => run::cargo("run", &["--quiet", "-p", "cutover-conformance", "--"], &args),
+        Chore::Conformance { args } => return conformance(&args),
         Chore::Crash { args } => crash::crash(&args),
         Chore::Bench { what } => bench::bench(what),
         Chore::Sdks(args) => sdks::sdks(&args),

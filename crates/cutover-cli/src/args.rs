@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Verify(Chosen),
     /// Serve emulated vendors on this machine
     Emulate(Emulate),
+    /// Check the rules that vendors and adapters have to hold
+    Conformance(cutover_conformance::cli::Args),
     /// Print a completion script for a shell
     Completions {
         /// The shell

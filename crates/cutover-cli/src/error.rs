@@ -45,6 +45,9 @@ pub(crate) enum CliError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// What was to be checked could not be made.
+    #[error("{0}")]
+    NotSetUp(String),
     /// The demonstration did not go as it has to.
     #[error("the demonstration failed: {0}")]
     Demo(String),
@@ -71,7 +74,7 @@ impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Config(_) | Self::Credential(_) | Self::Usage { .. } => Exit::Usage,
-            Self::Damaged(_) => Exit::Person,
+            Self::Damaged(_) | Self::NotSetUp(_) => Exit::Person,
             Self::Journal(_) | Self::Recover(_) | Self::System { .. } | Self::Demo(_) => Exit::Failed,
         }
     }

@@ -8,8 +8,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::print::Printer;
 
-/// The exit code after a second Ctrl-C, as shells have it.
-const INTERRUPTED: i32 = 130;
+/// The exit code of a program that was stopped at once, as shells have it.
+pub(crate) const INTERRUPTED: i32 = 130;
 
 /// Asks `stop` at the first signal and ends the program at the second.
 pub(crate) fn watch(stop: StopFlag, printer: Printer, go_on: String) {

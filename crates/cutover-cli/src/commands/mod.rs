@@ -3,6 +3,7 @@
 mod cancel;
 mod check;
 mod completions;
+mod conformance;
 mod demo;
 mod emulate;
 mod emulated;
@@ -110,6 +111,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Cli
         Command::Export(export) => export::run(context, &export).await,
         Command::Verify(chosen) => verify::run(context, &chosen.targets).await,
         Command::Emulate(emulate) => emulate::run(context, &emulate).await,
+        Command::Conformance(args) => conformance::run(context, &args).await,
         Command::Completions { shell } => Ok(completions::run(context, shell)),
     }
 }
@@ -130,6 +132,7 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Export(_) => "export",
         Command::Verify(_) => "verify",
         Command::Emulate(_) => "emulate",
+        Command::Conformance(_) => "conformance",
         Command::Completions { .. } => "completions",
     }
 }

@@ -1,6 +1,7 @@
 //! The real binary, run as a person or a program would run it.
 
 mod completions;
+mod conformance;
 mod configuration;
 mod credentials;
 mod demo;
