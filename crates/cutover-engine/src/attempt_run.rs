@@ -47,6 +47,9 @@ pub(crate) struct AttemptRun<'a> {
     arrived: bool,
     /// How many unanswered requests were seen to have arrived and were cancelled.
     accounted: usize,
+    /// When this run took over from one that did not come to its own end, where such a run may have left a completion or
+    /// a cancellation on its way. Neither names a secret: it would complete or cancel whatever is pending then.
+    abandoned: Option<Timestamp>,
     rounds: u32,
     renewed: Timestamp,
     /// How long this run has slept since the lease was renewed.
@@ -87,9 +90,20 @@ impl<'a> AttemptRun<'a> {
         leased: Timestamp,
         recorded: Recorded,
     ) -> Result<AttemptRun<'a>, EngineError> {
-        let state =
+        let mut state =
             recorded.state().map_err(|source| EngineError::Damaged { target: job.target().id().clone(), source })?;
-        Ok(Self::at(engine, job, lease, leased, recorded.attempt, state, true))
+        // Whoever is held has come to its own end and left nothing on its way.
+        let died = state.held().is_none();
+        if died {
+            // Its request was recorded before it left, and may have left as late as its lease allowed.
+            let latest = state.sent().checked_add(engine.options.lease_ttl).unwrap_or(Timestamp::MAX);
+            state.left_by(latest.min(leased));
+        } else if let Some(held) = recorded.entries.last() {
+            state.left_by(held.at);
+        }
+        let mut run = Self::at(engine, job, lease, leased, recorded.attempt, state, true);
+        run.abandoned = (died && run.two_phase()).then_some(leased);
+        Ok(run)
     }
 
     fn at(
@@ -119,6 +133,7 @@ impl<'a> AttemptRun<'a> {
             looked_again: false,
             arrived: false,
             accounted: 0,
+            abandoned: None,
             rounds: 0,
             renewed: leased,
             slept: Duration::ZERO,

@@ -285,6 +285,13 @@ impl State {
         self.sent
     }
 
+    /// The latest request may have left as late as `at`: after it was recorded, and not later.
+    pub(crate) fn left_by(&mut self, at: Timestamp) {
+        if self.phase == Phase::Issuing {
+            self.sent = self.sent.max(at);
+        }
+    }
+
     /// Whether the latest request repeats the one before it under the same key.
     pub fn is_repeat(&self) -> bool {
         self.repeats

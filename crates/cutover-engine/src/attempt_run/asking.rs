@@ -84,7 +84,11 @@ impl AttemptRun<'_> {
                 Err(EngineError::NotKept { target: self.job.target().id().clone(), reason })
             }
             Ok(Err(Unanswered::Ended)) => Err(JournalError::Fenced { target: self.job.target().id().clone() }.into()),
-            Ok(Err(Unanswered::Vendor(error))) => self.unanswered(error).await,
+            Ok(Err(Unanswered::Vendor(error))) => {
+                // Whoever sends may have waited and tried again before it gave up.
+                self.state.left_by(self.engine.clock.now());
+                self.unanswered(error).await
+            }
             Err(died) => {
                 // The runtime is shutting down: what was done at the vendor is unknown, as if the process had died.
                 tracing::error!(target = %self.job.target().id(), panicked = died.is_panic(), "issue broke off");

@@ -217,7 +217,7 @@ impl AttemptRun<'_> {
         };
         let ours = self.secret_if_read().and_then(|secret| secret.last_four());
         match before_complete(self.state.before(), &shown, ours.as_ref(), Verdict::Refused) {
-            BeforeComplete::RollBack => self.roll_back().await,
+            BeforeComplete::RollBack => self.dropped(shown).await,
             BeforeComplete::Superseded => {
                 let reason = "the vendor refuses the new secret and uses another one than before: somebody rotated \
                               this client. The old secret was not retired here";
@@ -233,6 +233,13 @@ impl AttemptRun<'_> {
 
     pub(super) async fn promote(&mut self) -> Result<Turn, EngineError> {
         let Some(secret) = self.secret().await? else { return self.answer_is_gone().await };
+        // A vendor may let a late start take the place of the pending secret, and a late cancellation drops it: not once
+        // readers have it.
+        if self.two_phase()
+            && let Some(turn) = self.wait_lost_out().await?
+        {
+            return Ok(turn);
+        }
         // What an earlier run saw may be long ago, and the destinations may be others.
         if self.job.rotator().profile().has(Witness::Probe) && self.new != Some(Verdict::Accepted) {
             match self.look_at_new().await? {

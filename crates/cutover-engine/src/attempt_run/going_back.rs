@@ -1,6 +1,6 @@
 //! Going back to the old secret: because ours was dropped at the vendor, or because somebody asks for it.
 
-use cutover_core::{ClientSecret, Pending, Verdict};
+use cutover_core::{ClientSecret, Observation, Pending, Verdict};
 
 use super::{AttemptRun, Turn};
 use crate::{DestinationError, Ending, EngineError, Event, Label, Outcome, Phase, WayBack};
@@ -34,6 +34,12 @@ impl AttemptRun<'_> {
                 return Err(no_way_back("the old secret died at the vendor when the new one was issued"));
             }
             WayBack::ClosedByRetiring => return Err(no_way_back("the old secret is retired")),
+        }
+        // A completion of a run that died would retire the old secret just after readers got it back.
+        if self.state.phase() == Phase::Promoted
+            && let Some(turn) = self.wait_lost_out().await?
+        {
+            return Ok(turn);
         }
         let shown = match self.job.rotator().inspect(self.job.target()).await {
             Ok(shown) => shown,
@@ -80,8 +86,9 @@ impl AttemptRun<'_> {
         self.rolled_back("the rotation was rolled back on request; the old secret is in use again everywhere").await
     }
 
-    /// Ours was dropped at the vendor: goes back to the old secret if that one is still good.
-    pub(super) async fn roll_back(&mut self) -> Result<Turn, EngineError> {
+    /// Ours was dropped at the vendor: goes back to the old secret if that one is still good. `shown` is what the vendor
+    /// shows.
+    pub(super) async fn dropped(&mut self, shown: Observation) -> Result<Turn, EngineError> {
         self.doing("going back to the old secret");
         let ours = self.secret().await?;
         if let Some(turn) = self.no_good_old_secret(ours.as_ref()).await? {
@@ -89,6 +96,13 @@ impl AttemptRun<'_> {
         }
         if let Some(error) = self.roll_back_destinations().await? {
             return self.hold_for(&error).await;
+        }
+        if self.accounted < self.state.unanswered().len() {
+            // Our own lost request arrived after the one that was answered, and took its place.
+            return match shown.pending {
+                Pending::Yes(_) => self.cancel().await,
+                Pending::No | Pending::NotShown => self.ask(false, Some(shown)).await,
+            };
         }
         self.rolled_back("somebody cancelled the rotation at the vendor; the old secret is in use again everywhere")
             .await

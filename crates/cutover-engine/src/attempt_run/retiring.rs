@@ -72,7 +72,7 @@ impl AttemptRun<'_> {
                               took the place of ours. The destinations hold the secret that we were given";
                 self.superseded(reason).await
             }
-            BeforeComplete::RollBack => self.roll_back().await,
+            BeforeComplete::RollBack => self.dropped(shown).await,
             BeforeComplete::CannotTell => self.cannot_tell(verdict).await,
         }
     }
@@ -266,7 +266,7 @@ impl AttemptRun<'_> {
     }
 
     /// Waits until no lost request of ours can arrive any more, unless the run is asked to stop meanwhile.
-    async fn wait_lost_out(&mut self) -> Result<Option<Turn>, EngineError> {
+    pub(super) async fn wait_lost_out(&mut self) -> Result<Option<Turn>, EngineError> {
         let left = self.straggler_left();
         if !left.is_zero() {
             self.doing(&format!("waiting {} s, in which a lost request may still arrive", left.as_secs().max(1)));
@@ -275,11 +275,13 @@ impl AttemptRun<'_> {
                 return Ok(Some(Turn::On));
             }
             self.waited_out += left;
+            // What was seen before may have changed.
+            self.new = None;
         }
         Ok(None)
     }
 
-    /// How long a request that was never answered may still arrive.
+    /// How long a request that was never answered may still arrive, ours or one of a run that died.
     pub(super) fn straggler_left(&self) -> Duration {
         let straggler = self.job.rotator().profile().straggler().saturating_sub(self.waited_out);
         let now = self.engine.clock.now();
@@ -287,6 +289,10 @@ impl AttemptRun<'_> {
         let lost = self.state.unanswered().iter().skip(self.accounted).copied();
         // A clock that went back behind the sending counts as no time passed.
         let age = |sent| Duration::try_from(now.duration_since(sent)).unwrap_or_default();
-        lost.chain(latest).map(|sent| straggler.saturating_sub(age(sent))).max().unwrap_or_default()
+        lost.chain(latest)
+            .chain(self.abandoned)
+            .map(|sent| straggler.saturating_sub(age(sent)))
+            .max()
+            .unwrap_or_default()
     }
 }

@@ -11,6 +11,7 @@ mod fleets;
 mod foreign;
 mod going_back;
 mod leaks;
+mod left_behind;
 mod log;
 mod points;
 mod power_cuts;

@@ -55,11 +55,18 @@ struct Gate {
     points: Arc<Points>,
     script: Mutex<Script>,
     slow: Mutex<Option<(Arc<SimClock>, Duration)>>,
+    stall: Mutex<Option<(&'static str, Arc<SimClock>, Duration)>>,
 }
 
 impl Gate {
     fn new(whose: &str, points: Arc<Points>) -> Self {
-        Self { whose: whose.to_owned(), points, script: Mutex::default(), slow: Mutex::default() }
+        Self {
+            whose: whose.to_owned(),
+            points,
+            script: Mutex::default(),
+            slow: Mutex::default(),
+            stall: Mutex::default(),
+        }
     }
 
     async fn run<T, E>(
@@ -77,6 +84,10 @@ impl Gate {
         }
         let slow = self.slow.lock().expect("no panic under this lock").clone();
         if let Some((clock, duration)) = slow {
+            clock.sleep(duration).await;
+        }
+        let stall = self.stall.lock().expect("no panic under this lock").take_if(|(of, ..)| *of == name);
+        if let Some((_, clock, duration)) = stall {
             clock.sleep(duration).await;
         }
         let done = operation.await;
@@ -131,6 +142,11 @@ pub(crate) struct FaultyJournal {
 impl FaultyJournal {
     pub(crate) fn new(points: Arc<Points>, log: Arc<Log>) -> Self {
         Self { inner: MemoryJournal::default(), gate: Gate::new("journal", points), log }
+    }
+
+    /// The next operation of this name takes so long.
+    pub(crate) fn stalls(&self, name: &'static str, duration: Duration, clock: &Arc<SimClock>) {
+        *self.gate.stall.lock().expect("no panic under this lock") = Some((name, Arc::clone(clock), duration));
     }
 
     scripted!();

@@ -123,6 +123,7 @@ struct State {
     calls_of: BTreeMap<Op, u32>,
     still: Option<Still>,
     quotes: bool,
+    replaces: bool,
     misconfigured: bool,
     /// A request for a secret has no answer, and nobody has looked since: when, and the mark then.
     unknown: Option<(Timestamp, u64)>,
@@ -194,6 +195,7 @@ impl FakeVendor {
             calls_of: BTreeMap::new(),
             still: None,
             quotes: false,
+            replaces: false,
             misconfigured: false,
             unknown: None,
             violations: Vec::new(),
@@ -267,6 +269,11 @@ impl FakeVendor {
     /// From now on its adapter quotes what it cannot read, against the rule.
     pub(crate) fn quotes_answers(&self) {
         self.state().quotes = true;
+    }
+
+    /// From now on a start takes the place of what is pending, and is not refused.
+    pub(crate) fn replaces_pending(&self) {
+        self.state().replaces = true;
     }
 
     /// From now on its adapter refuses to read anything, or does again.
@@ -442,8 +449,11 @@ impl FakeVendor {
     fn apply(&self, state: &mut State, request: &Request, now: Timestamp) -> Result<Answer, Refusal> {
         match request {
             Request::Issue(_) if self.flavour == Flavour::Restart => {
-                if state.pending.is_some() {
-                    return Err(Refusal::AlreadyPending);
+                if let Some(pending) = state.pending {
+                    if !state.replaces {
+                        return Err(Refusal::AlreadyPending);
+                    }
+                    self.retire(state, pending, now);
                 }
                 state.effects += 1;
                 let number = self.mint(state, now);
