@@ -1,25 +1,31 @@
 //! Real processes over real files and real sockets, killed at moments drawn from a seed.
 //!
-//! The emulators are served by this process; the one that is killed is this same program, playing a worker: an SQLite
-//! journal, one or two files per client, the real adapters over the network. Nothing in it knows that it will be killed.
+//! The emulators are served by this process; those that are killed are this same program, playing workers: one SQLite
+//! journal for all, one or two files per client, the real adapters over the network. Nothing in them knows when they
+//! will be killed. What becomes of it is looked at from outside, after each kill and once more at the end.
 
+#[cfg(target_os = "linux")]
+mod files;
+mod life;
 mod outside;
+mod trigger;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
-use std::process::Stdio;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use cutover_core::{Clock as _, SystemClock};
 use cutover_emulator::server::{Listen, Server};
 use cutover_emulator::{Emulator, Vendor};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
 
 use crate::count::Violation;
 use crate::report::grouped;
+use crate::subject::SEED;
+use life::Life;
+use outside::Outside;
 
 pub use worker::play_worker;
 
@@ -27,25 +33,36 @@ pub use worker::play_worker;
 const PART: &str = "CUTOVER_CRASH_WORKER";
 /// How many clients each vendor has.
 const TARGETS: usize = 12;
-/// The longest that a worker lives after it said that it is ready: a fleet is rotated several times in it.
-const LIFE_MAX: Duration = Duration::from_millis(600);
-/// How long the last worker may take to bring everything to an end before it counts as standing still.
+/// How long a worker that nobody kills may take before it counts as standing still.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How many violations are shown; the first ones tell most.
+const SHOWN: usize = 20;
 
 /// What a worker has to know.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Part {
-    folder: std::path::PathBuf,
-    seed: u64,
+    folder: PathBuf,
+    /// The file for everything it logs or complains about.
+    log: PathBuf,
     base_urls: BTreeMap<String, String>,
-    /// Whether it only brings to an end what was begun, and then stops.
-    last: bool,
+    role: Role,
 }
 
-/// What a worker says when it is ready: in which phases it found unfinished rotations.
-#[derive(Debug, Serialize, Deserialize)]
-struct Ready {
-    unfinished: BTreeMap<String, u64>,
+/// What a worker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Role {
+    /// Resumes what is unfinished, then rotates everything, again and again.
+    Forwards,
+    /// The same from the other end of the fleet, so that two meet.
+    Backwards,
+    /// Takes back what is unfinished where that can be done, then goes on as the first one does.
+    TakesBack,
+    /// Brings to an end what was begun, and then stops.
+    Ends,
+    /// Rotates everything once, and then stops.
+    Once,
 }
 
 /// What came of the kills.
@@ -53,21 +70,33 @@ struct Ready {
 pub struct Killed {
     /// How many processes were killed.
     pub kills: u32,
+    /// How many of them while another one worked on the same journal.
+    pub in_company: u32,
     /// How many clients they rotated.
     pub clients: usize,
     /// How many rotations were done in the end.
     pub rotated: u64,
-    /// How many requests for a secret the vendors saw.
-    pub issues: u64,
+    /// How many rotations were taken back.
+    pub rolled_back: u64,
+    /// How many secrets the vendors made.
+    pub made: u64,
+    /// What was seen last before a kill, and how often.
+    pub triggers: BTreeMap<String, u64>,
     /// In which phases rotations were when their process was killed.
     pub found: BTreeMap<String, u64>,
+    /// How many secrets were recovered from answers that were sealed when their process was killed.
+    pub recovered: u64,
+    /// What workers said of rotations that did not end as they should, and how often.
+    pub said: BTreeMap<String, u64>,
     /// What the last process said of a rotation that did not end, and how often.
     pub stuck: BTreeMap<String, u64>,
+    /// How long all of it took.
+    pub seconds: f64,
     /// What is wrong.
     pub violations: Vec<Violation>,
 }
 
-/// Kills `kills` workers, one after the other, and looks from outside what became of their rotations.
+/// Kills `kills` workers, some of them two at a time, and looks from outside what became of their rotations.
 ///
 /// # Errors
 /// When the emulators or a worker do not start; that says nothing of a promise.
@@ -77,103 +106,69 @@ pub fn kill(kills: u32, seed: u64) -> Result<Killed, String> {
 }
 
 async fn killed(kills: u32, seed: u64) -> Result<Killed, String> {
+    let began = SystemClock.now();
     let folder = tempfile::tempdir().map_err(|error| format!("no folder: {error}"))?;
-    let emulator = Emulator::builder().seed(seed).targets(TARGETS).build();
+    // The seed decides about kills only; everything that is killed is the same every time.
+    let emulator = Emulator::builder().seed(SEED).targets(TARGETS).build();
     let server = Server::start(emulator.clone(), Listen::default()).await.map_err(|error| error.to_string())?;
     let base_urls = Vendor::ALL.map(|vendor| (vendor.name().to_owned(), server.base_url(vendor))).into();
-    let part = Part { folder: folder.path().to_owned(), seed, base_urls, last: false };
-    let fleet = worker::fleet(&emulator.seeds());
-    outside::prepare(&part, &fleet).map_err(|error| format!("the files cannot be made: {error}"))?;
-    let mut told = Killed { clients: fleet.len(), ..Killed::default() };
+    let work = folder.path().join("work");
+    let part = Part { folder: work, log: folder.path().join("worker.log"), base_urls, role: Role::Ends };
+    let mut outside = Outside::prepare(emulator.clone(), &part, folder.path().join("copy"))?;
     let mut moments = fastrand::Rng::with_seed(seed);
-    for _ in 0..kills {
-        let mut worker = start(&part)?;
-        told.found(ready(&mut worker.said).await?);
-        let life = LIFE_MAX.mul_f64(moments.f64());
-        lives(life).await;
-        worker.child.kill().await.map_err(|error| format!("a worker could not be killed: {error}"))?;
-        told.kills += 1;
-        outside::check_now(&emulator, &part, &fleet, &mut told.violations);
+    while outside.told.kills < kills {
+        let life = Life::draw(&mut moments, kills - outside.told.kills);
+        let lived = life.run(&emulator, &part).await?;
+        outside.after_a_kill(&lived).await?;
     }
-    let mut last = start(&Part { last: true, ..part.clone() })?;
-    told.found(ready(&mut last.said).await?);
-    let ended = tokio::time::timeout(PATIENCE, end(&mut last)).await;
-    told.stuck = ended.map_err(|_| "the last worker did not come to an end".to_owned())??;
-    outside::check_end(&emulator, &part, &fleet, &mut told).await?;
+    for role in [Role::Ends, Role::Once] {
+        let ended = tokio::time::timeout(PATIENCE, life::to_the_end(&part, role)).await;
+        let said = ended.map_err(|_| format!("a worker that {role:?} did not come to an end"))??;
+        outside.after_an_end(&said)?;
+    }
+    let mut told = outside.in_the_end().await?;
     server.shutdown().await;
+    told.seconds = Duration::try_from(SystemClock.now().duration_since(began)).unwrap_or_default().as_secs_f64();
     Ok(told)
-}
-
-struct Worker {
-    child: Child,
-    said: Lines<BufReader<ChildStdout>>,
-}
-
-fn start(part: &Part) -> Result<Worker, String> {
-    let failed = |error: std::io::Error| format!("a worker did not start: {error}");
-    let json = serde_json::to_string(part).map_err(|error| error.to_string())?;
-    let mut command = Command::new(std::env::current_exe().map_err(failed)?);
-    command.env(PART, json).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log(&part.folder).map_err(failed)?);
-    let mut child = command.kill_on_drop(true).spawn().map_err(failed)?;
-    let said = child.stdout.take().ok_or("a worker has no standard output")?;
-    Ok(Worker { child, said: BufReader::new(said).lines() })
-}
-
-/// Where everything goes that workers log or complain about.
-fn log(folder: &Path) -> std::io::Result<std::fs::File> {
-    std::fs::OpenOptions::new().create(true).append(true).open(folder.join("workers.log"))
-}
-
-async fn ready(said: &mut Lines<BufReader<ChildStdout>>) -> Result<Ready, String> {
-    let line = said.next_line().await.map_err(|error| error.to_string())?;
-    let line = line.ok_or("a worker ended before it was ready; see workers.log")?;
-    serde_json::from_str(&line).map_err(|error| format!("a worker said {line:?}: {error}"))
-}
-
-/// What the last worker could not bring to an end.
-async fn end(worker: &mut Worker) -> Result<BTreeMap<String, u64>, String> {
-    let line = worker.said.next_line().await.map_err(|error| error.to_string())?.unwrap_or_default();
-    let status = worker.child.wait().await.map_err(|error| error.to_string())?;
-    if !status.success() {
-        return Err(format!("the last worker ended with {status}"));
-    }
-    serde_json::from_str(&line).map_err(|error| format!("the last worker said {line:?}: {error}"))
-}
-
-/// The worker's life, which is what the seed decides.
-#[allow(clippy::disallowed_methods, reason = "the moment of a kill is a time and no condition")]
-async fn lives(life: Duration) {
-    tokio::time::sleep(life).await;
-}
-
-impl Killed {
-    fn found(&mut self, ready: Ready) {
-        for (phase, count) in ready.unfinished {
-            *self.found.entry(phase).or_default() += count;
-        }
-    }
 }
 
 impl fmt::Display for Killed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |counts: &BTreeMap<String, u64>| {
+            let parts: Vec<String> = counts.iter().map(|(what, count)| format!("{} {what}", grouped(*count))).collect();
+            if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+        };
         writeln!(
             f,
-            "{} processes killed over {} clients; {} rotations done, {} requests for a secret",
-            self.kills,
-            self.clients,
-            grouped(self.rotated),
-            grouped(self.issues)
+            "{} processes killed over {} clients in {:.0} s, {} of them beside another one on the same journal",
+            self.kills, self.clients, self.seconds, self.in_company
         )?;
-        let found: Vec<String> = self.found.iter().map(|(phase, count)| format!("{count} {phase}")).collect();
-        writeln!(f, "unfinished when their process was killed: {}", found.join(", "))?;
-        for (sentence, count) in &self.stuck {
-            writeln!(f, "stuck and named, {count} times: {sentence}")?;
+        writeln!(
+            f,
+            "{} rotations done, {} taken back, {} secrets made",
+            grouped(self.rotated),
+            grouped(self.rolled_back),
+            grouped(self.made)
+        )?;
+        writeln!(f, "killed after: {}", list(&self.triggers))?;
+        writeln!(f, "unfinished when their process was killed: {}", list(&self.found))?;
+        writeln!(f, "sealed secrets that were tried then, and good: {}", grouped(self.recovered))?;
+        for (title, sentences) in [("said", &self.said), ("stuck and named", &self.stuck)] {
+            for (sentence, count) in sentences {
+                writeln!(f, "{title}, {} times: {sentence}", grouped(*count))?;
+            }
         }
-        for violation in &self.violations {
+        for violation in self.violations.iter().take(SHOWN) {
             writeln!(f, "{}: {}", violation.count.name().to_uppercase(), violation.what)?;
         }
+        if SHOWN < self.violations.len() {
+            writeln!(f, "and {} more", self.violations.len() - SHOWN)?;
+        }
         if self.violations.is_empty() {
-            writeln!(f, "nothing lost, leaked, doubled or cut early; every rotation came to its end")?;
+            writeln!(
+                f,
+                "nothing lost, leaked, doubled or cut early, no false success; every rotation came to its end"
+            )?;
         }
         Ok(())
     }

@@ -9,20 +9,33 @@ use std::time::Duration;
 
 use cutover_core::SystemClock;
 use cutover_emulator::Seeds;
-use cutover_engine::{Ending, Engine, Fleet, Job, Journal};
+use cutover_engine::{Ending, Engine, EngineError, Fleet, Job, Journal, JournalError, Outcome};
 use cutover_http::{Limits, ReqwestTransport};
 use cutover_stores::{FileDestination, SealingKeys, SqliteJournal, SqliteOptions, key_file};
+use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{PART, Part, Ready, TARGETS};
-use crate::subject::{Client, ClientKind, Link};
+use super::{PART, Part, Role, TARGETS};
+use crate::subject::{Client, ClientKind, Link, SEED};
 
 /// How many clients are rotated at the same time.
 const AT_ONCE: usize = 8;
 /// How long a lost request may still arrive: on loopback it either is there or never comes.
 const STRAGGLER: Duration = Duration::from_millis(300);
-/// How often the last worker takes up what does not end.
+/// How often what does not end is taken up before it counts as standing still.
 const RESUMES_MAX: u32 = 12;
+
+/// What a worker says, a line for each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "said", rename_all = "snake_case")]
+pub(super) enum Said {
+    /// An attempt ended.
+    Ended { attempt: String, ending: String },
+    /// A rotation did not end as it should.
+    Otherwise { sentence: String },
+    /// In the end a rotation is not over.
+    Stuck { sentence: String },
+}
 
 /// One client of the fleet.
 #[derive(Clone, Debug)]
@@ -54,6 +67,18 @@ impl Member {
         let files = [folder.join(format!("{name}.json")), folder.join(format!("{name}.env"))];
         files.into_iter().take(self.destinations).collect()
     }
+
+    /// Whether a request to this path is about it.
+    pub(super) fn is_in(&self, path: &str) -> bool {
+        let target = &self.client.target;
+        let ids = [Some(target.client_id().as_str()), target.scope("app_id"), target.scope("user_id")];
+        path.split('/').any(|part| ids.contains(&Some(part)))
+    }
+}
+
+/// Whether a file of this name is one that applications read.
+pub(super) fn is_destination(name: &str) -> bool {
+    !name.starts_with('.') && (name.ends_with(".json") || name.ends_with(".env"))
 }
 
 /// Plays a worker, when this process was told to; then it has nothing else to do.
@@ -78,47 +103,88 @@ async fn play(part: &str) -> Result<(), String> {
     let part: Part = serde_json::from_str(part).map_err(|error| error.to_string())?;
     let journal = Arc::new(journal(&part.folder).await?);
     let engine = Engine::new(Arc::clone(&journal) as Arc<dyn Journal>, Arc::new(SystemClock));
-    let jobs = jobs(&part)?;
-    let mut unfinished = BTreeMap::new();
-    for open in journal.unfinished(None).await.map_err(|error| error.to_string())? {
-        let phase = open.state().map_or("damaged", |state| state.phase().name());
-        *unfinished.entry(phase.to_owned()).or_default() += 1;
-    }
-    say(&Ready { unfinished })?;
-    let fleet = Fleet::new(engine, AT_ONCE);
-    if part.last {
-        let stuck = end(&fleet, &jobs, journal.as_ref()).await?;
-        journal.close().await.map_err(|error| error.to_string())?;
-        return say(&stuck);
+    let mut jobs = jobs(&part)?;
+    let fleet = Fleet::new(engine.clone(), AT_ONCE);
+    match part.role {
+        Role::Ends => {
+            end(&fleet, &jobs, journal.as_ref()).await?;
+            return journal.close().await.map_err(|error| error.to_string());
+        }
+        Role::Once => {
+            rotate(&fleet, &jobs).await?;
+            return journal.close().await.map_err(|error| error.to_string());
+        }
+        Role::Backwards => jobs.reverse(),
+        Role::TakesBack => {
+            for job in &jobs {
+                tell(job, &engine.roll_back(job).await.transpose())?;
+            }
+        }
+        Role::Forwards => {}
     }
     loop {
-        fleet.resume(&jobs).await;
-        fleet.rotate(&jobs).await;
+        for (job, resumed) in jobs.iter().zip(fleet.resume(&jobs).await) {
+            tell(job, &resumed.transpose())?;
+        }
+        rotate(&fleet, &jobs).await?;
     }
 }
 
-/// Brings everything to an end; what was said of the rotations that do not come to one.
-async fn end(fleet: &Fleet, jobs: &[Job], journal: &dyn Journal) -> Result<BTreeMap<String, u64>, String> {
-    let mut stuck = BTreeMap::new();
+async fn rotate(fleet: &Fleet, jobs: &[Job]) -> Result<(), String> {
+    let mut told = Ok(());
+    let tell = |nth: usize, result: &Result<Outcome, EngineError>| {
+        let this = tell_one(&jobs[nth], result);
+        if told.is_ok() {
+            told = this;
+        }
+    };
+    fleet.rotate_and_tell(jobs, tell).await;
+    told
+}
+
+/// Brings everything to an end, and says what does not come to one.
+async fn end(fleet: &Fleet, jobs: &[Job], journal: &dyn Journal) -> Result<(), String> {
     for _ in 0..RESUMES_MAX {
-        stuck.clear();
-        for resumed in fleet.resume(jobs).await {
-            let said = match resumed {
-                Ok(Some(outcome)) => match outcome.ending {
-                    Ending::Held { hold, .. } => hold.sentence,
-                    Ending::Superseded(reason) => return Err(format!("nobody else rotates here: {reason}")),
-                    _ => continue,
-                },
-                Ok(None) => continue,
-                Err(error) => error.to_string(),
-            };
-            *stuck.entry(said).or_default() += 1;
+        for (job, resumed) in jobs.iter().zip(fleet.resume(jobs).await) {
+            tell(job, &resumed.transpose())?;
         }
         if journal.unfinished(None).await.map_err(|error| error.to_string())?.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(());
         }
     }
-    Ok(stuck)
+    for recorded in journal.unfinished(None).await.map_err(|error| error.to_string())? {
+        let state = recorded.state().map_err(|error| error.to_string())?;
+        let held = state.held().map_or("no reason is recorded", |hold| &hold.sentence);
+        say(&Said::Stuck { sentence: held.replace(recorded.target.id().as_str(), "it") })?;
+    }
+    Ok(())
+}
+
+fn tell(job: &Job, result: &Option<Result<Outcome, EngineError>>) -> Result<(), String> {
+    result.as_ref().map_or(Ok(()), |result| tell_one(job, result))
+}
+
+fn tell_one(job: &Job, result: &Result<Outcome, EngineError>) -> Result<(), String> {
+    let otherwise = |sentence: String| Said::Otherwise { sentence: sentence.replace(job.target().id().as_str(), "it") };
+    match result {
+        Ok(outcome) => {
+            match &outcome.ending {
+                Ending::Held { hold, .. } => say(&otherwise(hold.sentence.clone()))?,
+                Ending::NothingChanged(failure) => say(&otherwise(failure.chain()))?,
+                Ending::Superseded(reason) => say(&otherwise(reason.clone()))?,
+                _ => {}
+            }
+            let ending = outcome.ending.name().to_owned();
+            outcome.attempt.map_or(Ok(()), |attempt| say(&Said::Ended { attempt: attempt.to_string(), ending }))
+        }
+        // Another worker is at it, or has left it open since; and some have no way back. All of that is as it should be.
+        Err(
+            EngineError::Journal(JournalError::Busy { .. } | JournalError::Fenced { .. })
+            | EngineError::Unfinished { .. }
+            | EngineError::Irreversible { .. },
+        ) => Ok(()),
+        Err(error) => say(&otherwise(error.to_string())),
+    }
 }
 
 /// The journal of all workers.
@@ -128,8 +194,9 @@ pub(super) async fn journal(folder: &Path) -> Result<SqliteJournal, String> {
     opened.map_err(|error| error.to_string())
 }
 
-fn jobs(part: &Part) -> Result<Vec<Job>, String> {
-    let seeds = cutover_emulator::Emulator::builder().seed(part.seed).targets(TARGETS).build().seeds();
+/// What is done for each client.
+pub(super) fn jobs(part: &Part) -> Result<Vec<Job>, String> {
+    let seeds = cutover_emulator::Emulator::builder().seed(SEED).targets(TARGETS).build().seeds();
     let transport = Arc::new(ReqwestTransport::new(&Limits::default()).map_err(|error| error.to_string())?);
     let rotators: BTreeMap<ClientKind, _> = ClientKind::ALL
         .into_iter()
@@ -155,7 +222,7 @@ fn jobs(part: &Part) -> Result<Vec<Job>, String> {
     fleet(&seeds).into_iter().map(job).collect()
 }
 
-fn say(what: &impl serde::Serialize) -> Result<(), String> {
+fn say(what: &Said) -> Result<(), String> {
     let line = serde_json::to_string(what).map_err(|error| error.to_string())?;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}").and_then(|()| stdout.flush()).map_err(|error| error.to_string())
