@@ -211,6 +211,7 @@ impl Destination for SimDestination {
     async fn roll_back(&self, version: Version) -> Result<(), DestinationError> {
         let op = DestinationOp::RollBack;
         let work = async {
+            let before = self.current();
             let (attempt, mut side) = (version.attempt().to_string(), self.side());
             if side.pending.as_ref().is_some_and(|(pending, _)| pending.starts_with(&attempt)) {
                 side.pending = None;
@@ -220,7 +221,13 @@ impl Destination for SimDestination {
                 self.write(op, 2, self.value(), promoted.previous.into_bytes()).await;
                 self.remember(op, 3, &side).await;
             }
-            self.world.note(self.by, What::WentBack { destination: self.nth });
+            let current = self.current();
+            let inner = self.world.lock();
+            let (had, secret) = (inner.number(before.as_bytes()), inner.number(current.as_bytes()));
+            let had_good = had == Some(inner.current) || had.is_some() && had == inner.pending;
+            let retired = had_good && secret != Some(inner.current);
+            drop(inner);
+            self.world.note(self.by, What::WentBack { destination: self.nth, secret, retired });
             Ok(())
         };
         self.run(op, work).await

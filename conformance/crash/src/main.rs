@@ -79,7 +79,7 @@ fn list() -> Done {
 fn only(id: &str) -> Done {
     watch_logs();
     let (scenario, crashes) = of_id(id)?;
-    let ran = run(&Arc::new(scenario), Plan { crashes: &crashes, ..Plan::default() });
+    let ran = run(&Arc::new(scenario), Plan { crashes: &crashes, tells: true, ..Plan::default() });
     let mut text = format!("{id}\n");
     for line in &ran.story {
         text.push_str(&format!("  {line}\n"));

@@ -88,9 +88,6 @@ pub fn script(finding: &Finding) -> String {
     for violation in &finding.violations {
         writeln!(text, "{}: {}", violation.count.name().to_uppercase(), violation.what).expect("a string");
     }
-    for (nth, death) in (1..).zip(&finding.deaths) {
-        writeln!(text, "  process {nth} died: {death}").expect("a string");
-    }
     finding.story.iter().for_each(|line| writeln!(text, "  {line}").expect("a string"));
     writeln!(text, "  replay: cargo xtask crash --only '{}'", finding.id).expect("a string");
     text

@@ -10,7 +10,7 @@ use crate::checker::{self, End};
 use crate::count::{Count, Violation};
 use crate::process::{Life, Process, until_death};
 use crate::scenario::{Scenario, Then};
-use crate::trace::SecretNo;
+use crate::trace::{Deed, SecretNo, What};
 use crate::world::{Death, Seen, World};
 
 /// How often a rotation is taken up before it counts as standing still.
@@ -22,6 +22,9 @@ const LEFT_ALONE: Duration = Duration::from_secs(300);
 /// Longer than any lease, and than any lost request is on its way.
 const PAST_ALL: Duration = Duration::from_secs(150);
 
+/// How far back a story looks for a line that would only repeat another one.
+const REPEATS_SEEN: usize = 3;
+
 /// What a run is to do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Plan<'a> {
@@ -31,6 +34,8 @@ pub struct Plan<'a> {
     pub record: Option<usize>,
     /// Whether every token is signed.
     pub signs: bool,
+    /// Whether the story has everything that happened in it, and not only what users were told.
+    pub tells: bool,
 }
 
 /// What came of a run.
@@ -61,6 +66,8 @@ struct Run<'a> {
     /// What the last outcomes said, and how often in a row.
     said: (String, u32),
     stuck: Option<String>,
+    /// How much of the trace has been told.
+    traced: usize,
 }
 
 enum Work {
@@ -84,8 +91,10 @@ pub fn run(scenario: &Arc<Scenario>, plan: Plan<'_>) -> Report {
         base: SecretNo(0),
         said: (String::new(), 0),
         stuck: None,
+        traced: 0,
     };
     let end = run.through();
+    run.trace();
     let violations = checker::all(&run.world);
     Report { seen: run.seen, deaths: run.deaths, end, violations, story: run.story }
 }
@@ -147,6 +156,7 @@ impl Run<'_> {
             self.seen = self.world.seen();
         }
         checker::at_rest_bytes(&self.world);
+        self.trace();
         match life {
             Life::Died(_) if self.world.is_endless() => {
                 self.world.violate(Count::NotConverged, "a process passed point after point without end");
@@ -164,6 +174,27 @@ impl Run<'_> {
                 death
             }
         }
+    }
+
+    /// Adds to the story what has happened since it was told.
+    fn trace(&mut self) {
+        if !self.plan.tells {
+            return;
+        }
+        let inner = self.world.lock();
+        let untold = &inner.trace[self.traced..];
+        let line = |deed: &Deed| format!("  {} process {}: {}", deed.at.strftime("%H:%M:%S%.3f"), deed.by.0, deed.what);
+        let mut told: Vec<&Deed> = Vec::new();
+        for deed in untold {
+            // A vendor that is asked again and again is told of once.
+            let alike = |told: &&&Deed| told.by == deed.by && told.what.to_string() == deed.what.to_string();
+            let again = told.iter().rev().take(REPEATS_SEEN).filter(alike).count();
+            if again == 0 || !matches!(deed.what, What::Asked { .. } | What::Answered { .. } | What::NoEffect { .. }) {
+                told.push(deed);
+            }
+        }
+        self.story.extend(told.into_iter().map(line));
+        self.traced = inner.trace.len();
     }
 
     /// What a user is told.

@@ -288,6 +288,11 @@ pub(crate) fn completion(client: &Client) -> http::Request<Bytes> {
     request.body(Bytes::from_static(b"{}")).expect("plain parts")
 }
 
+/// The credentials by which vendors are asked.
+pub(crate) fn credentials() -> impl Iterator<Item = &'static str> {
+    [SEEDS.stytch.secret.expose(), SEEDS.hopae.api_key.expose(), SEEDS.zitadel.token.expose()].into_iter()
+}
+
 /// A scope that no seeded client has.
 pub(crate) const NO_SCOPE: &str = "cutover-none";
 

@@ -129,7 +129,7 @@ struct Sweeping {
 impl Sweeping {
     /// Runs without the last crash, to learn the points that the last process passes.
     fn learn(&mut self, crashes: &[u32]) -> Vec<Seen> {
-        let plan = Plan { crashes, record: Some(crashes.len()), signs: crashes.is_empty() };
+        let plan = Plan { crashes, record: Some(crashes.len()), signs: crashes.is_empty(), ..Plan::default() };
         let report = run(&self.scenario, plan);
         let seen = report.seen.clone();
         self.note(crashes, report);
@@ -207,7 +207,8 @@ fn may_stand_still(place: Place) -> bool {
 impl Sweep {
     fn take(&mut self, findings: Vec<Finding>) {
         for finding in findings {
-            let alike = |known: &&Finding| known.violations == finding.violations;
+            let kind = |finding: &Finding| finding.id.split('/').next().unwrap_or_default().to_owned();
+            let alike = |known: &&Finding| known.violations == finding.violations && kind(known) == kind(&finding);
             if self.findings.iter().filter(alike).count() < ALIKE_MAX {
                 self.findings.push(finding);
             }

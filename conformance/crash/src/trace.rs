@@ -1,5 +1,7 @@
 //! What happened in one run, in one order. Secrets stand in it by number only.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use crate::place::Op;
@@ -34,7 +36,10 @@ pub(crate) struct Deed {
 #[derive(Clone, Debug)]
 pub(crate) enum What {
     /// A process began.
-    Began,
+    Began {
+        /// Whether the journal holds an answer to the latest request of an attempt that has not ended.
+        answered: bool,
+    },
     /// The journal acknowledged an intent to ask for a secret, with the key in it.
     Intended {
         /// The key, as it goes into the request.
@@ -102,6 +107,10 @@ pub(crate) enum What {
     WentBack {
         /// Which.
         destination: u8,
+        /// What its readers get now.
+        secret: Option<SecretNo>,
+        /// Whether they had a good one until then, and the vendor has retired what they get now.
+        retired: bool,
     },
 }
 
@@ -118,4 +127,63 @@ pub(crate) enum Shows {
     Mark(u64),
     /// What the vendor thinks of a secret.
     Verdict(SecretNo, bool),
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Began { .. } => f.write_str("begins"),
+            Self::Intended { .. } => f.write_str("journal: the intent to ask for a secret"),
+            Self::Recorded { event, leased: true } => write!(f, "journal: {event}"),
+            Self::Recorded { event, leased: false } => write!(f, "journal: {event}, by a worker without a lease"),
+            Self::Sealed { secret } => write!(f, "journal: an answer is kept, with {}", Named(*secret)),
+            Self::Asked { op, .. } => write!(f, "sends {}", op.name()),
+            Self::NoEffect { op } => write!(f, "{} is known to have had no effect", op.name()),
+            Self::Acted { op, applied: true, made: Some(made), .. } => {
+                write!(f, "vendor: {} makes {made}", op.name())
+            }
+            Self::Acted { op, applied, .. } => {
+                write!(f, "vendor: {} {}", op.name(), if *applied { "is done" } else { "is refused" })
+            }
+            Self::Answered { op, shows } => write!(f, "answer to {}: {shows}", op.name()),
+            Self::ReadBack { destination, secret } => {
+                write!(f, "destination {destination}: read back, {}", Named(*secret))
+            }
+            Self::Promoted { destination, secret, .. } => {
+                write!(f, "destination {destination}: promoted, {}", Named(*secret))
+            }
+            Self::WentBack { destination, secret, .. } => {
+                write!(f, "destination {destination}: went back to {}", Named(*secret))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Shows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing that matters"),
+            Self::Secret(secret) => write!(f, "{secret}"),
+            Self::Pending(pending) => f.write_str(if *pending { "a rotation is pending" } else { "none is pending" }),
+            Self::Mark(mark) => write!(f, "the latest change is {mark}"),
+            Self::Verdict(secret, good) => write!(f, "{secret} is {}", if *good { "accepted" } else { "refused" }),
+        }
+    }
+}
+
+impl fmt::Display for SecretNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 { f.write_str("the secret from before") } else { write!(f, "secret {}", self.0) }
+    }
+}
+
+struct Named(Option<SecretNo>);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(secret) => secret.fmt(f),
+            None => f.write_str("no whole secret"),
+        }
+    }
 }

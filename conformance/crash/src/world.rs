@@ -169,8 +169,9 @@ impl World {
         inner.process.0 += 1;
         let of = inner.process;
         inner.points = Points { of, deadly, seen: records.then(Vec::new), ..Points::default() };
+        let answered = inner.journal.is_answered();
         drop(inner);
-        self.note(of, What::Began);
+        self.note(of, What::Began { answered });
         of
     }
 
@@ -403,6 +404,19 @@ impl World {
     /// Whether bytes show a secret of any vendor's, or an idempotency key of this run.
     pub(crate) fn shows_any(&self, inner: &Inner, bytes: &[u8]) -> bool {
         watch::shows_canary(bytes) || inner.keys.iter().any(|key| crate::subject::find(bytes, key.as_bytes()))
+    }
+
+    /// Whether bytes on a disk show a secret or a key of this run. What is sealed looks like chance, in which a short mark
+    /// turns up by itself; so a whole secret or credential is looked for, or a long piece of one.
+    pub(crate) fn stands_in(&self, inner: &Inner, bytes: &[u8]) -> bool {
+        let shows = |text: &str| crate::subject::find(bytes, text.as_bytes());
+        let halves = |secret: &Arc<str>| {
+            let (one, other) = secret.split_at(secret.len() / 2);
+            shows(one) || shows(other)
+        };
+        inner.secrets.iter().any(halves)
+            || inner.keys.iter().any(|key| shows(key))
+            || crate::subject::credentials().any(shows)
     }
 
     pub(crate) fn violate(&self, count: Count, what: impl Into<String>) {

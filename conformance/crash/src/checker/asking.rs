@@ -51,9 +51,10 @@ impl Asked {
     fn follow(&mut self, world: &World, deed: &Deed) {
         let class = world.kind().class();
         match &deed.what {
-            What::Began => {
-                // What a dead process saw is no reason for its successor, and what it held is gone.
-                (self.unkept, self.witnessed) = (false, false);
+            What::Began { answered } => {
+                // What a dead process saw is no reason for its successor, unless it stands in the journal; what it held
+                // is gone.
+                (self.unkept, self.witnessed) = (false, *answered && class == Class::Plain);
                 self.unsettled.values_mut().for_each(|seen| *seen = false);
             }
             What::Intended { key } => {

@@ -53,7 +53,7 @@ fn leaks(world: &World) {
 pub(crate) fn at_rest_bytes(world: &World) {
     let inner = world.lock();
     let bytes = inner.disk.durable(FileName::Journal);
-    let plain = world.shows_any(&inner, bytes) || inner.journal.unsealed().any(|reply| world.shows_any(&inner, reply));
+    let plain = world.stands_in(&inner, bytes) || inner.journal.unsealed().any(|reply| world.stands_in(&inner, reply));
     drop(inner);
     if plain {
         world.violate(Count::Leaked, "a secret or a key stands in the journal's file in the clear");

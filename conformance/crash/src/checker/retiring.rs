@@ -18,7 +18,8 @@ struct Seen {
 pub(super) fn check(world: &World) {
     let trace = std::mem::take(&mut world.lock().trace);
     let mut seen: BTreeMap<ProcessNo, Seen> = BTreeMap::new();
-    let (mut pending, mut promoted) = (None, None);
+    let two_phase = world.kind().class() == Class::TwoPhase;
+    let (mut pending, mut promoted): (Option<SecretNo>, Option<SecretNo>) = (None, None);
     for Deed { by, what, .. } in &trace {
         let seen = seen.entry(*by).or_default();
         match what {
@@ -28,8 +29,11 @@ pub(super) fn check(world: &World) {
             What::ReadBack { destination, secret } => {
                 seen.read.insert(*destination, *secret);
             }
-            What::WentBack { destination } => {
+            What::WentBack { destination, retired, .. } => {
                 seen.read.remove(destination);
+                if *retired {
+                    world.violate(Count::CutEarly, "readers were given back a secret that the vendor has retired");
+                }
             }
             What::Promoted { destination, secret, held_by_all } => {
                 seen.read.remove(destination);
@@ -42,10 +46,23 @@ pub(super) fn check(world: &World) {
                     world.violate(Count::CutEarly, "a secret was promoted that not every destination held");
                 }
             }
-            What::Acted { op: Op::Issue, made: Some(made), .. } => pending = Some(*made),
-            What::Asked { op: Op::Complete, .. } => evidence(world, seen, pending, "a completion was sent"),
+            What::Acted { op: op @ (Op::Issue | Op::Cancel), applied: true, made, readers } if two_phase => {
+                // What was pending is gone: cancelled, or replaced by another one.
+                let gone = pending.filter(|_| *op == Op::Cancel || made.is_some());
+                if gone.is_some() && readers.contains(&gone) {
+                    world.violate(Count::CutEarly, format!("{} ended a secret that readers had", op.name()));
+                }
+                if *op == Op::Cancel || made.is_some() {
+                    pending = *made;
+                }
+            }
+            // Where none is pending any more there is nothing that it could cut.
+            What::Asked { op: Op::Complete, .. } if pending.is_some() => {
+                evidence(world, seen, pending, "a completion was sent");
+            }
             What::Acted { op: Op::Complete, applied: true, readers, .. } => {
-                let without = readers.iter().position(|reader| *reader != pending);
+                let completed = std::mem::take(&mut pending);
+                let without = readers.iter().position(|reader| *reader != completed);
                 if let Some(without) = without {
                     let what = format!("the old secret was retired and destination {without} did not have the new one");
                     world.violate(Count::CutEarly, what);

@@ -133,6 +133,11 @@ impl Index {
         self.attempts.iter().any(|kept| !kept.ended)
     }
 
+    /// Whether the latest request of one that has not ended is answered.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.attempts.iter().any(|kept| !kept.ended && kept.reply(kept.issue).is_some())
+    }
+
     /// The attempts, oldest first, in the form that an engine reads.
     pub(crate) fn recorded(&self, wanted: impl Fn(&Kept) -> bool) -> Result<Vec<Recorded>, JournalError> {
         self.attempts.iter().filter(|kept| wanted(kept)).map(Kept::recorded).collect()
