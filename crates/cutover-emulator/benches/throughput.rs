@@ -200,7 +200,7 @@ fn start_with(targets: usize) {
     let started = begun.elapsed();
     let memory = most_memory();
     let written = now();
-    let length = serde_json::to_string(&server.description()).expect("JSON").len();
+    let length = server.description().to_json().len();
     let written = written.elapsed();
     println!(
         "  {targets:>7} targets a vendor  {started:>10.1?}  {memory}; described in {written:.1?} ({} MB), then {}",

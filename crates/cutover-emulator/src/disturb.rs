@@ -9,18 +9,22 @@ use crate::exchange::{Exchange, Ticket};
 use crate::faults::FaultKind;
 use crate::model::Response;
 
-/// What becomes of the answer of a vendor that has acted.
-pub(crate) fn answer(kind: &FaultKind, response: Response, ticket: Ticket) -> Exchange {
-    match kind {
-        FaultKind::LoseAnswer => Exchange::Close,
-        FaultKind::CutBody { kept } => Exchange::Cut { response, kept: *kept },
-        FaultKind::HoldAnswer => Exchange::Hold { response, ticket },
-        FaultKind::Delay(by) => Exchange::Delay { response, by: *by },
-        kind => Exchange::Answer(changed(kind, response)),
+/// How an answer is sent: as the first of the faults says that is about that.
+pub(crate) fn sent(kinds: &[FaultKind], response: Response, ticket: Ticket) -> Exchange {
+    for kind in kinds {
+        return match kind {
+            FaultKind::LoseAnswer => Exchange::Close,
+            FaultKind::CutBody { kept } => Exchange::Cut { response, kept: *kept },
+            FaultKind::HoldAnswer => Exchange::Hold { response, ticket },
+            FaultKind::Delay(by) => Exchange::Delay { response, by: *by },
+            _ => continue,
+        };
     }
+    Exchange::Answer(response)
 }
 
-fn changed(kind: &FaultKind, response: Response) -> Response {
+/// What becomes of an answer that is given.
+pub(crate) fn changed(kind: &FaultKind, response: Response) -> Response {
     match kind {
         FaultKind::WrongContentType => answer::with_header(response, header::CONTENT_TYPE, "text/plain; charset=utf-8"),
         FaultKind::ExtraFields => with_json(response, add_fields),

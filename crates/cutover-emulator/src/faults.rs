@@ -122,6 +122,28 @@ pub enum FaultKind {
     },
 }
 
+impl FaultKind {
+    /// Whether the vendor does not act on the request, or not yet.
+    pub(crate) const fn keeps_from_acting(&self) -> bool {
+        matches!(
+            self,
+            Self::RefuseConnection
+                | Self::LoseRequest
+                | Self::DeliverLate { .. }
+                | Self::TooManyRequests { .. }
+                | Self::ErrorBeforeCommit
+        )
+    }
+
+    /// After how many others the request arrives later, for the first time or again.
+    pub(crate) const fn arrives_later(&self) -> Option<u32> {
+        match self {
+            Self::DuplicateLater { after } | Self::DeliverLate { after } => Some(*after),
+            _ => None,
+        }
+    }
+}
+
 /// Every kind's text form, and what it does.
 pub const KINDS: &[(&str, &str)] = &[
     ("refuse_connection", "no connection; with operation * and ordinals * the listener closes"),

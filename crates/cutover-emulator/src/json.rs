@@ -65,7 +65,7 @@ macro_rules! json {
 pub(crate) use json;
 
 impl Json {
-    /// The same value as text, without any whitespace.
+    /// The same value as text, without any whitespace and with members by name: whoever counts bytes can rely on it.
     pub(crate) fn compact(&self) -> Vec<u8> {
         let mut text = Vec::with_capacity(512);
         self.write(&mut text);
@@ -111,8 +111,10 @@ impl Json {
                 text.push(b']');
             }
             Self::Object(members) => {
+                let mut members: Vec<_> = members.iter().collect();
+                members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
                 text.push(b'{');
-                for (at, (name, value)) in members.iter().enumerate() {
+                for (at, (name, value)) in members.into_iter().enumerate() {
                     if 0 < at {
                         text.push(b',');
                     }
@@ -406,9 +408,9 @@ mod tests {
 
     #[test]
     fn members_are_set_changed_and_removed() {
-        let mut json = json!({"a": 1});
-        json.set("b", json!("two"));
+        let mut json = json!({"b": 1});
         json.set("a", json!(3));
+        json.set("b", json!("two"));
         assert_eq!(json.compact(), b"{\"a\":3,\"b\":\"two\"}");
         json.remove("a");
         assert_eq!(json.compact(), b"{\"b\":\"two\"}");

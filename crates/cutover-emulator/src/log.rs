@@ -28,7 +28,7 @@ pub struct LogEntry {
     pub path: String,
     /// The status the vendor answered with; `None` when the request never reached it.
     pub status: Option<u16>,
-    /// The fault that struck, in its text form.
+    /// The faults that struck, in their text form, with `, ` between them.
     pub fault: Option<String>,
     /// Whether this is a request that arrives late or a second time.
     pub late: bool,
@@ -49,7 +49,7 @@ pub(crate) struct Noted {
     pub(crate) operation: &'static str,
     pub(crate) method: Method,
     pub(crate) status: Option<u16>,
-    pub(crate) fault: Option<FaultKind>,
+    pub(crate) faults: Vec<FaultKind>,
     pub(crate) late: bool,
 }
 
@@ -75,7 +75,7 @@ impl Log {
             method: noted.method.to_string(),
             path: path.clone(),
             status: noted.status,
-            fault: noted.fault.as_ref().map(ToString::to_string),
+            fault: texts(&noted.faults),
             late: noted.late,
         };
         self.entries.iter().zip(first..).map(entry).collect()
@@ -84,6 +84,11 @@ impl Log {
     pub(crate) const fn count(&self) -> u64 {
         self.count
     }
+}
+
+fn texts(faults: &[FaultKind]) -> Option<String> {
+    let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 #[cfg(test)]
@@ -100,7 +105,7 @@ mod tests {
                 operation: "token",
                 method: Method::POST,
                 status: Some(200),
-                fault: None,
+                faults: Vec::new(),
                 late: false,
             };
             log.push(noted, &format!("/{nth}"));

@@ -145,7 +145,11 @@ impl Emulator {
         self.add_fault(text.parse()?)
     }
 
-    /// Adds a fault. It counts calls from now on; of several faults that strike one call, the first added wins.
+    /// Adds a fault. It counts calls from now on.
+    ///
+    /// Several faults may strike one call. What they do to the body of its answer adds up, in the order in which they were
+    /// added. Of those that keep the vendor from acting the first added counts, and so it is with those that lose, cut,
+    /// hold or delay the answer.
     ///
     /// # Errors
     /// When the vendor has no such operation.
@@ -367,61 +371,60 @@ impl World {
 
     fn exchange(&mut self, vendor: Vendor, request: Request) -> Exchange {
         let operation = self.operation(vendor, &request);
-        let fault = self.strike(vendor, operation);
-        let exchange = match &fault {
-            Some(fault) => self.disturbed(&fault.kind, vendor, operation, request, fault),
-            None => Exchange::Answer(self.handle(vendor, operation, &request, None, false)),
+        let struck = self.strike(vendor, operation);
+        let exchange = if struck.is_empty() {
+            Exchange::Answer(self.handle(vendor, operation, &request, struck, false))
+        } else {
+            self.disturbed(&struck, vendor, operation, request)
         };
         self.arrivals(vendor);
         exchange
     }
 
+    /// Of the faults that keep the vendor from acting the first one counts, and of those that break the wire; what they
+    /// make of the answer adds up.
     fn disturbed(
         &mut self,
-        kind: &FaultKind,
+        kinds: &[FaultKind],
         vendor: Vendor,
         operation: &'static str,
         request: Request,
-        fault: &Fault,
     ) -> Exchange {
+        let prevented = kinds.iter().find(|kind| kind.keeps_from_acting());
+        let answered = match prevented {
+            None => Some(self.handle(vendor, operation, &request, kinds.to_vec(), false)),
+            Some(kind) => {
+                self.missed(vendor, operation, &request, kinds.to_vec());
+                self.unacted(kind, vendor, &request)
+            }
+        };
+        if prevented == Some(&FaultKind::RefuseConnection) {
+            return Exchange::Refuse;
+        }
+        let answered = answered.map(|response| {
+            kinds.iter().fold(response, |response, kind| match kind {
+                FaultKind::ErrorAfterCommit if prevented.is_none() => self.broken(vendor, &request),
+                kind => disturb::changed(kind, response),
+            })
+        });
+        if let Some(after) = kinds.iter().find_map(FaultKind::arrives_later) {
+            self.send_later(vendor, request, after);
+        }
+        match answered {
+            Some(response) => disturb::sent(kinds, response, Ticket(self.releases)),
+            None => Exchange::Close,
+        }
+    }
+
+    /// What is answered by a vendor that does not act, if anything.
+    fn unacted(&self, kind: &FaultKind, vendor: Vendor, request: &Request) -> Option<crate::Response> {
         match kind {
-            FaultKind::RefuseConnection => {
-                self.missed(vendor, operation, &request, fault);
-                Exchange::Refuse
-            }
-            FaultKind::LoseRequest => {
-                self.missed(vendor, operation, &request, fault);
-                Exchange::Close
-            }
-            FaultKind::DeliverLate { after } => {
-                self.missed(vendor, operation, &request, fault);
-                self.send_later(vendor, request, *after);
-                Exchange::Close
-            }
-            FaultKind::TooManyRequests { retry_after } => {
-                self.missed(vendor, operation, &request, fault);
-                Exchange::Answer(match self.models.get(&vendor) {
-                    Some(model) => model.overloaded(self.clock.now(), &request, *retry_after),
-                    None => crate::answer::empty(429),
-                })
-            }
-            FaultKind::ErrorBeforeCommit => {
-                self.missed(vendor, operation, &request, fault);
-                Exchange::Answer(self.broken(vendor, &request))
-            }
-            FaultKind::ErrorAfterCommit => {
-                let _unsent = self.handle(vendor, operation, &request, Some(fault), false);
-                Exchange::Answer(self.broken(vendor, &request))
-            }
-            FaultKind::DuplicateLater { after } => {
-                let response = self.handle(vendor, operation, &request, Some(fault), false);
-                self.send_later(vendor, request, *after);
-                Exchange::Answer(response)
-            }
-            kind => {
-                let response = self.handle(vendor, operation, &request, Some(fault), false);
-                disturb::answer(kind, response, Ticket(self.releases))
-            }
+            FaultKind::TooManyRequests { retry_after } => Some(match self.models.get(&vendor) {
+                Some(model) => model.overloaded(self.clock.now(), request, *retry_after),
+                None => crate::answer::empty(429),
+            }),
+            FaultKind::ErrorBeforeCommit => Some(self.broken(vendor, request)),
+            _ => None,
         }
     }
 
@@ -431,7 +434,7 @@ impl World {
         vendor: Vendor,
         operation: &'static str,
         request: &Request,
-        fault: Option<&Fault>,
+        faults: Vec<FaultKind>,
         late: bool,
     ) -> crate::Response {
         let now = self.clock.now();
@@ -440,15 +443,15 @@ impl World {
             None => crate::answer::empty(502),
         };
         *self.handled.entry((vendor, operation)).or_default() += 1;
-        let (status, fault) = (Some(response.status().as_u16()), fault.map(|fault| fault.kind.clone()));
-        let noted = Noted { at: now, vendor, operation, method: request.method().clone(), status, fault, late };
+        let status = Some(response.status().as_u16());
+        let noted = Noted { at: now, vendor, operation, method: request.method().clone(), status, faults, late };
         self.log.push(noted, request.uri().path());
         response
     }
 
-    fn missed(&mut self, vendor: Vendor, operation: &'static str, request: &Request, fault: &Fault) {
-        let (at, method, fault) = (self.clock.now(), request.method().clone(), Some(fault.kind.clone()));
-        let noted = Noted { at, vendor, operation, method, status: None, fault, late: false };
+    fn missed(&mut self, vendor: Vendor, operation: &'static str, request: &Request, faults: Vec<FaultKind>) {
+        let (at, method) = (self.clock.now(), request.method().clone());
+        let noted = Noted { at, vendor, operation, method, status: None, faults, late: false };
         self.log.push(noted, request.uri().path());
     }
 
@@ -468,18 +471,18 @@ impl World {
         let due: Vec<Late> = due;
         for late in due {
             let operation = self.operation(vendor, &late.request);
-            let _nobody_waits = self.handle(vendor, operation, &late.request, None, true);
+            let _nobody_waits = self.handle(vendor, operation, &late.request, Vec::new(), true);
         }
     }
 
-    /// The fault that strikes this call; every fault that is about the operation counts it.
-    fn strike(&mut self, vendor: Vendor, operation: &str) -> Option<Fault> {
-        let mut struck = None;
+    /// The faults that strike this call, the first added first; every fault that is about the operation counts it.
+    fn strike(&mut self, vendor: Vendor, operation: &str) -> Vec<FaultKind> {
+        let mut struck = Vec::new();
         for armed in &mut self.faults {
             if armed.fault.vendor == vendor && armed.fault.is_about(operation) {
                 armed.seen += 1;
-                if struck.is_none() && armed.fault.ordinals.contain(armed.seen) {
-                    struck = Some(armed.fault.clone());
+                if armed.fault.ordinals.contain(armed.seen) {
+                    struck.push(armed.fault.kind.clone());
                 }
             }
         }

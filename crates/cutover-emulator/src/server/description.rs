@@ -17,6 +17,14 @@ pub struct Description {
     pub vendors: DescribedVendors,
 }
 
+impl Description {
+    /// The one line of JSON that a script reads, secrets included.
+    pub fn to_json(&self) -> String {
+        // Nothing but texts and lists, which JSON can hold.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 /// Every vendor, by name.
 #[derive(Clone, Debug, serde::Serialize)]
 #[non_exhaustive]

@@ -132,7 +132,8 @@ impl Server {
         self.addresses.description(&self.emulator)
     }
 
-    /// The same as JSON, for whoever picks parts of it by name.
+    /// The same as a tree of JSON, for whoever picks parts of it by name; with very many targets a large one, where
+    /// [`Description::to_json`] is not.
     pub fn describe(&self) -> Value {
         serde_json::to_value(self.description()).unwrap_or_default()
     }

@@ -1,6 +1,6 @@
 //! Every kind of fault, as an in-process client meets it.
 
-use cutover_emulator::{Broken, Delivered, Exchange, Vendor};
+use cutover_emulator::{Broken, Delivered, Exchange, Request, Vendor};
 use serde_json::Value;
 
 use crate::support::{Client, Project, object, path, request};
@@ -16,10 +16,12 @@ async fn start_under(kind: &str) -> (Project, Client, Result<Delivered, Broken>,
 }
 
 async fn call_start(project: &Project, client: &Client) -> Result<Delivered, Broken> {
+    project.emulator.call(Vendor::Stytch, start(project, client)).await
+}
+
+fn start(project: &Project, client: &Client) -> Request {
     let authorization = project.authorization();
-    let headers = [("authorization", authorization.as_str())];
-    let start = request("POST", &path(client, "/secrets/rotate/start"), &headers, "{}");
-    project.emulator.call(Vendor::Stytch, start).await
+    request("POST", &path(client, "/secrets/rotate/start"), &[("authorization", &authorization)], "{}")
 }
 
 fn json(delivered: &Delivered) -> Value {
@@ -90,6 +92,42 @@ fn a_fault_counts_from_when_it_is_added_and_the_first_added_wins() {
     assert_eq!(project.get(&m2m).status, 429);
     project.emulator.clear_faults();
     assert_eq!(project.get(&m2m).status, 200);
+}
+
+#[test]
+fn faults_that_strike_one_call_add_up() {
+    let project = Project::new();
+    let m2m = project.m2m();
+    let struck = |kinds: &[&str]| {
+        project.emulator.clear_faults();
+        for kind in kinds {
+            project.emulator.fault(&format!("stytch.m2m.start#1={kind}")).expect("a fault");
+        }
+        let exchange = project.emulator.exchange(Vendor::Stytch, start(&project, &m2m));
+        let acted = project.cancel(&m2m).status == 200;
+        (exchange, acted)
+    };
+
+    let (exchange, acted) = struck(&["drop_field:request_id", "extra_fields", "huge_body:9000", "delay:5"]);
+    let Exchange::Delay { response, .. } = exchange else { panic!("{exchange:?}") };
+    let text = String::from_utf8_lossy(response.body());
+    assert!(acted && text.len() == 9000 && text.contains("added_without_notice") && !text.contains("request_id"));
+    let log = project.emulator.log();
+    let noted = log[log.len() - 2].fault.as_deref();
+    assert_eq!(noted, Some("drop_field:request_id, extra_fields, huge_body:9000, delay:5"));
+
+    // A refusal that is cut, a refusal that is lost, and the first of two refusals.
+    let (exchange, acted) = struck(&["429", "cut_body:9"]);
+    assert!(matches!(exchange, Exchange::Cut { response, kept: 9 } if !acted && response.status() == 429));
+    let (exchange, acted) = struck(&["lose_answer", "500_before_commit"]);
+    assert!(matches!(exchange, Exchange::Close) && !acted);
+    let (exchange, acted) = struck(&["500_before_commit", "429", "500_after_commit"]);
+    assert!(matches!(exchange, Exchange::Answer(response) if !acted && response.status() == 500));
+
+    // Lost, and there again after the cancellation.
+    let (exchange, acted) = struck(&["lose_answer", "duplicate_later"]);
+    assert!(matches!(exchange, Exchange::Close) && acted);
+    assert_eq!(project.cancel(&m2m).status, 200, "the second arrival has begun another rotation");
 }
 
 #[test]
