@@ -1,7 +1,6 @@
 //! One rule on one subject: what a check does, and the script of it.
 
 use std::any::Any;
-use std::collections::HashSet;
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
@@ -14,11 +13,8 @@ use cutover_core::{
     SecretRotatorExt, Target, Verdict,
 };
 
-use crate::scrub::scrub;
+use crate::scrub::Parts;
 use crate::{Disturbance, Outcome, Rule, Stop, Subject, Wire};
-
-/// How many characters of a secret in a row give it away: more than the four by which vendors name one.
-const PART: usize = 8;
 
 /// A subject under check. Whatever is done through it is written down as a step, in words without secrets.
 #[derive(Debug)]
@@ -61,7 +57,8 @@ pub async fn check_drawing(rule: &Rule, subject: &dyn Subject, draw: Draw) -> (O
     let outcome = checked.unwrap_or_else(|panic| Err(Stop::Broken(panicked(panic.as_ref())))).into();
     let shown = case.shown.into_inner().unwrap_or_else(PoisonError::into_inner);
     let steps = case.steps.into_inner().unwrap_or_else(PoisonError::into_inner);
-    (outcome_without(outcome, &shown), steps.iter().map(|step| scrub(step, &shown)).collect())
+    let secrets = Parts::in_any_form(&shown);
+    (outcome_without(outcome, &secrets), steps.iter().map(|step| secrets.scrub(step)).collect())
 }
 
 /// What to say of a check that panicked: one subject's fault, and no reason to know nothing of the others.
@@ -71,12 +68,12 @@ fn panicked(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Nothing that an adapter or a vendor says of itself is shown before the secrets of the check are out of it.
-fn outcome_without(outcome: Outcome, secrets: &[ClientSecret]) -> Outcome {
+fn outcome_without(outcome: Outcome, secrets: &Parts) -> Outcome {
     match outcome {
         Outcome::Held => Outcome::Held,
-        Outcome::Broken(how) => Outcome::Broken(scrub(&how, secrets)),
-        Outcome::NotApplicable(why) => Outcome::NotApplicable(scrub(&why, secrets)),
-        Outcome::NotSetUp(why) => Outcome::NotSetUp(scrub(&why, secrets)),
+        Outcome::Broken(how) => Outcome::Broken(secrets.scrub(&how)),
+        Outcome::NotApplicable(why) => Outcome::NotApplicable(secrets.scrub(&why)),
+        Outcome::NotSetUp(why) => Outcome::NotSetUp(secrets.scrub(&why)),
     }
 }
 
@@ -236,7 +233,7 @@ impl Case<'_> {
     /// Whether `text` holds one of the secrets that this check has had in its hands, or a part of one.
     pub fn shows_secret(&self, text: &[u8]) -> bool {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        shown.iter().any(|secret| holds(text, secret.expose().as_bytes()))
+        Parts::plain(&shown).are_in(text)
     }
 
     /// Remembers a secret so that it is recognised, and gives it a number by which the steps name it.
@@ -275,11 +272,4 @@ pub(crate) fn broken<T, E: Display>(what: &str, result: Result<T, E>) -> Result<
 /// The answer of `attempt`, kept.
 pub(crate) async fn keep(attempt: &Attempt, reply: Reply) -> Kept {
     Kept::keep(&MemoryKeeper::default(), attempt, reply).await.expect("memory keeps everything")
-}
-
-/// Whether a run of [`PART`] bytes of `secret`, or all of a shorter one, is in `text`.
-fn holds(text: &[u8], secret: &[u8]) -> bool {
-    let part = PART.min(secret.len()).max(1);
-    let runs: HashSet<&[u8]> = secret.windows(part).collect();
-    text.windows(part).any(|window| runs.contains(window))
 }

@@ -4,9 +4,9 @@ mod kinds;
 mod seeded;
 mod served;
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -71,8 +71,8 @@ pub struct Emulated {
     rotator: Arc<dyn SecretRotator>,
     wire: Arc<dyn Wire>,
     clock: EmulatedClock,
-    targets: Mutex<VecDeque<(Target, ClientSecret)>>,
-    missing: Target,
+    /// How many targets are in use.
+    used: AtomicUsize,
     /// What is not as it is by itself, as in `hopae.get_secret` and `leak`.
     behaviours: Arc<[(String, String)]>,
     /// The ports it is reached through, given back when this subject goes.
@@ -87,16 +87,13 @@ impl Emulated {
         behaviours: Arc<[(String, String)]>,
         served: Option<Lent>,
     ) -> Result<Self, Stop> {
-        let targets: VecDeque<_> = seeded::targets(kind).collect();
-        let missing = targets.front().map(|(target, _)| seeded::renamed(target, NOBODYS));
         Ok(Self {
             clock: EmulatedClock(emulator.clone()),
             emulator,
             kind,
             rotator: site.rotator(kind)?,
             wire: site.wire(kind),
-            missing: missing.ok_or_else(|| Stop::NotSetUp("the emulator has no target of this kind".to_owned()))?,
-            targets: Mutex::new(targets),
+            used: AtomicUsize::new(0),
             behaviours,
             _served: served,
         })
@@ -110,12 +107,13 @@ impl Subject for Emulated {
     }
 
     async fn fresh_target(&self) -> Result<(Target, ClientSecret), Stop> {
-        let next = self.targets.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        next.ok_or_else(|| Stop::NotSetUp("every target of the emulator is in use".to_owned()))
+        let next = self.used.fetch_add(1, Ordering::Relaxed);
+        seeded::target(self.kind, next)
+            .ok_or_else(|| Stop::NotSetUp("every target of the emulator is in use".to_owned()))
     }
 
     fn missing_target(&self) -> Option<Target> {
-        Some(self.missing.clone())
+        seeded::target(self.kind, 0).map(|(target, _)| seeded::renamed(&target, NOBODYS))
     }
 
     fn has_organisations(&self) -> bool {

@@ -1,6 +1,4 @@
-//! Takes known secrets out of text.
-
-use std::collections::HashSet;
+//! Finds known secrets in text, and takes them out.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -23,37 +21,96 @@ const TEXT_MAX: usize = 64 << 10;
 const HIDDEN: &str = "[secret]";
 
 /// `text`, cut at 64 KiB, with [`HIDDEN`] wherever a part of one of `secrets` was, plain or in Base64.
+#[cfg(test)]
 pub(crate) fn scrub(text: &str, secrets: &[ClientSecret]) -> String {
-    let shown = prefix(text, TEXT_MAX);
-    let mut marked = vec![false; shown.len()];
-    for secret in secrets.iter().filter(|secret| secret.expose().len() >= SHORTEST) {
-        mark(shown.as_bytes(), secret.expose().as_bytes(), &mut marked);
-        for encoded in in_base64(secret.expose().as_bytes()) {
-            mark(shown.as_bytes(), &encoded, &mut marked);
-        }
-    }
-    let mut scrubbed = String::with_capacity(shown.len());
-    let mut inside = false;
-    for (at, c) in shown.char_indices() {
-        let hidden = marked[at..at + c.len_utf8()].contains(&true);
-        match (hidden, inside) {
-            (true, false) => scrubbed.push_str(HIDDEN),
-            (true, true) => {}
-            (false, _) => scrubbed.push(c),
-        }
-        inside = hidden;
-    }
-    scrubbed
+    Parts::in_any_form(secrets).scrub(text)
 }
 
-fn mark(text: &[u8], secret: &[u8], marked: &mut [bool]) {
-    let part = PART.min(secret.len()).max(1);
-    let runs: HashSet<&[u8]> = secret.windows(part).collect();
-    for (at, window) in text.windows(part).enumerate() {
-        if runs.contains(window) {
-            marked[at..at + part].fill(true);
-        }
+/// The parts of secrets by which they are recognised.
+pub(crate) struct Parts {
+    whole: Vec<Zeroizing<Vec<u8>>>,
+    /// Which pairs of bytes some part begins with: what every byte of a text is looked up in.
+    begun: Vec<u64>,
+}
+
+impl Parts {
+    /// The parts of `secrets` as they are.
+    pub(crate) fn plain(secrets: &[ClientSecret]) -> Self {
+        Self::of(secrets.iter().map(|secret| Zeroizing::new(secret.expose().as_bytes().to_vec())).collect())
     }
+
+    /// The parts of all but the shortest of `secrets`, plain and in Base64.
+    pub(crate) fn in_any_form(secrets: &[ClientSecret]) -> Self {
+        let told = secrets.iter().map(|secret| secret.expose().as_bytes()).filter(|secret| secret.len() >= SHORTEST);
+        let forms = |secret: &[u8]| {
+            let mut forms = in_base64(secret);
+            forms.push(Zeroizing::new(secret.to_vec()));
+            forms
+        };
+        Self::of(told.flat_map(forms).collect())
+    }
+
+    fn of(whole: Vec<Zeroizing<Vec<u8>>>) -> Self {
+        let mut begun = vec![0; 1 << 10];
+        let mut begins = |first: u8, second: u8| {
+            let pair = usize::from(first) << 8 | usize::from(second);
+            begun[pair >> 6] |= 1_u64 << (pair & 63);
+        };
+        for secret in &whole {
+            match secret.as_slice() {
+                [only] => (0..=u8::MAX).for_each(|second| begins(*only, second)),
+                secret => secret.windows(part(secret).max(2)).for_each(|run| begins(run[0], run[1])),
+            }
+        }
+        Self { whole, begun }
+    }
+
+    /// Whether some part is in `text`.
+    pub(crate) fn are_in(&self, text: &[u8]) -> bool {
+        (0..text.len()).any(|at| self.at(text, at).is_some())
+    }
+
+    /// `text`, cut at 64 KiB, with [`HIDDEN`] wherever some part was.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        let shown = prefix(text, TEXT_MAX);
+        let mut marked = vec![false; shown.len()];
+        for at in 0..shown.len() {
+            if let Some(length) = self.at(shown.as_bytes(), at) {
+                marked[at..at + length].fill(true);
+            }
+        }
+        let mut scrubbed = String::with_capacity(shown.len());
+        let mut inside = false;
+        for (at, c) in shown.char_indices() {
+            let hidden = marked[at..at + c.len_utf8()].contains(&true);
+            match (hidden, inside) {
+                (true, false) => scrubbed.push_str(HIDDEN),
+                (true, true) => {}
+                (false, _) => scrubbed.push(c),
+            }
+            inside = hidden;
+        }
+        scrubbed
+    }
+
+    /// The length of the longest part that is in `text` at `at`.
+    fn at(&self, text: &[u8], at: usize) -> Option<usize> {
+        let rest = &text[at..];
+        let pair = usize::from(rest[0]) << 8 | usize::from(rest.get(1).copied().unwrap_or_default());
+        if self.begun[pair >> 6] >> (pair & 63) & 1 == 0 {
+            return None;
+        }
+        let found = |secret: &&Zeroizing<Vec<u8>>| {
+            let part = part(secret);
+            rest.len() >= part && secret.windows(part).any(|run| rest.starts_with(run))
+        };
+        self.whole.iter().filter(found).map(|secret| part(secret)).max()
+    }
+}
+
+/// How many bytes of this secret in a row give it away.
+fn part(secret: &[u8]) -> usize {
+    PART.min(secret.len()).max(1)
 }
 
 /// What of a text in Base64 is the same whatever stands before and after the secret in it, for each of the three ways

@@ -22,7 +22,8 @@ impl Case<'_> {
             Ok(None) => return Err(Stop::NotApplicable(format!("the vendor has no way to {} a client", ask.what()))),
             Err(lost) => return Err(Stop::NotSetUp(format!("{}: {lost}", ask.what()))),
         };
-        if let Some(secret) = wire.secret(&exchange) {
+        // Elsewhere a vendor may show something in the place of the secret.
+        if let (Ask::Create { .. } | Ask::Issue { .. }, Some(secret)) = (ask, wire.secret(&exchange)) {
             self.note(&secret);
         }
         let target = ask.target().map(|target| format!(" {}", target.id())).unwrap_or_default();

@@ -9,7 +9,7 @@ use cutover_core::{Clock, SystemClock};
 
 use crate::case::check_drawing;
 use crate::report::{About, Cell, Report};
-use crate::{Draw, Fixture, Outcome, Rule, Skip};
+use crate::{Draw, Fixture, Outcome, Rule, Skip, Subject};
 
 /// Checks `rules` on what `fixtures` make: a new subject for each check.
 pub async fn run(rules: &[Rule], fixtures: &[Box<dyn Fixture>]) -> Report {
@@ -23,11 +23,11 @@ pub struct Suite<'a> {
     fixtures: &'a [Box<dyn Fixture>],
     draw: Draw,
     program: Option<&'a str>,
-    watcher: Option<&'a Watcher>,
+    watcher: Option<&'a Watcher<'a>>,
 }
 
 /// Hears of each check before it begins.
-pub type Watcher = dyn Fn(Progress<'_>) + Sync;
+pub type Watcher<'w> = dyn Fn(Progress<'_>) + Sync + 'w;
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ impl<'a> Suite<'a> {
 
     /// Calls `watcher` before each check.
     #[must_use]
-    pub fn watched_by(mut self, watcher: &'a Watcher) -> Self {
+    pub fn watched_by(mut self, watcher: &'a Watcher<'a>) -> Self {
         self.watcher = Some(watcher);
         self
     }
@@ -78,15 +78,18 @@ impl<'a> Suite<'a> {
         let about = |fixture: &dyn Fixture| About { name: fixture.name().to_owned(), expected: fixture.expected() };
         let subjects: Vec<About> = self.fixtures.iter().map(|fixture| about(fixture.as_ref())).collect();
         let mut cells = Vec::with_capacity(self.rules.len() * self.fixtures.len());
+        // A subject on which nothing was done, because a rule does not apply to it, is new for the next rule.
+        let mut unused: Vec<Option<Box<dyn Subject>>> = self.fixtures.iter().map(|_| None).collect();
         for rule in self.rules {
-            for (fixture, about) in self.fixtures.iter().zip(&subjects) {
+            for ((fixture, about), unused) in self.fixtures.iter().zip(&subjects).zip(&mut unused) {
                 if let Some(watcher) = self.watcher {
                     let all = self.rules.len() * self.fixtures.len();
                     watcher(Progress { done: cells.len(), all, rule: rule.id, subject: &about.name });
                 }
-                cells.push(self.cell(rule, fixture.as_ref(), about).await);
+                cells.push(self.cell(rule, fixture.as_ref(), about, unused).await);
             }
         }
+        drop(unused);
         for fixture in self.fixtures {
             fixture.clean_up().await;
         }
@@ -102,10 +105,26 @@ impl<'a> Suite<'a> {
         }
     }
 
-    async fn cell(self, rule: &Rule, fixture: &dyn Fixture, about: &About) -> Cell {
+    async fn cell(
+        self,
+        rule: &Rule,
+        fixture: &dyn Fixture,
+        about: &About,
+        unused: &mut Option<Box<dyn Subject>>,
+    ) -> Cell {
         let started = SystemClock.now();
-        let (outcome, steps) = match fixture.subject().await {
-            Ok(subject) => check_drawing(rule, subject.as_ref(), self.draw).await,
+        let subject = match unused.take() {
+            Some(subject) => Ok(subject),
+            None => fixture.subject().await,
+        };
+        let (outcome, steps) = match subject {
+            Ok(subject) => match rule.excuse(subject.as_ref()) {
+                Some(excuse) => {
+                    *unused = Some(subject);
+                    (Outcome::NotApplicable(excuse), Vec::new())
+                }
+                None => check_drawing(rule, subject.as_ref(), self.draw).await,
+            },
             Err(stop) => (Err(stop).into(), Vec::new()),
         };
         let unexpected = about.expected.as_ref().and_then(|expected| unexpected(rule, &outcome, expected));

@@ -50,8 +50,8 @@ pub(super) fn account(kind: ClientKind) -> Account {
     }
 }
 
-/// The targets of this kind, with their secrets.
-pub(super) fn targets(kind: ClientKind) -> impl Iterator<Item = (Target, ClientSecret)> {
+/// The target of this kind and number, with its secret.
+pub(super) fn target(kind: ClientKind, nth: usize) -> Option<(Target, ClientSecret)> {
     let seeds = seeds();
     let stytch = seeds.stytch.targets.iter().filter_map(move |client| {
         let of_kind = match client.kind {
@@ -73,8 +73,7 @@ pub(super) fn targets(kind: ClientKind) -> impl Iterator<Item = (Target, ClientS
         _ => None,
     });
     let org = kind.has_organisations().then_some(("org_id", seeds.zitadel.org_id.as_str()));
-    let all = stytch.chain(hopae).chain(zitadel).enumerate();
-    all.map(move |(nth, (client_id, scope, secret))| {
+    stytch.chain(hopae).chain(zitadel).nth(nth).map(|(client_id, scope, secret)| {
         let id = TargetId::new(format!("{}-{nth}", kind.kind())).expect("plain characters");
         let client = ClientId::new(client_id).expect("the emulator's ids are plain");
         let target = Target::new(id, Vendor::new(kind.vendor().name()), Kind::new(kind.kind()), client);
