@@ -4,6 +4,7 @@ mod account;
 mod case;
 pub mod cli;
 pub mod emulated;
+mod listener;
 pub mod mutants;
 pub mod report;
 mod rule;

@@ -1,13 +1,18 @@
 //! The rules, one file per family.
 
+mod conc;
 mod err;
+mod fit;
 mod idem;
 mod keys;
+mod look;
 mod new;
 mod old;
 mod order;
 mod org;
+mod read;
 mod red;
+mod retry;
 mod row;
 mod scope;
 mod shown;
@@ -30,8 +35,13 @@ pub fn all() -> Vec<Rule> {
         org::RULES,
         scope::RULES,
         new::RULES,
+        read::RULES,
+        look::RULES,
+        fit::RULES,
         err::RULES,
+        retry::RULES,
         red::RULES,
+        conc::RULES,
     ]
     .concat()
 }

@@ -4,7 +4,9 @@ mod adapters;
 mod behind;
 
 use std::fmt;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::report::{Kill, Layer};
 use crate::{Fixture, Outcome, Rule, check, rules};
@@ -51,7 +53,12 @@ impl Mutant {
                 }
             }
         }
-        Kill { mutant: self.name.to_owned(), layer: self.layer, named: self.named, killed_by }
+        Kill { killed_by, ..self.survivor() }
+    }
+
+    /// What is to be said of it as long as no rule has noticed.
+    fn survivor(&self) -> Kill {
+        Kill { mutant: self.name.to_owned(), layer: self.layer, named: self.named, killed_by: Vec::new() }
     }
 }
 
@@ -60,14 +67,37 @@ pub fn all() -> Vec<Mutant> {
     adapters::all()
 }
 
-/// Which rules notice which mutant.
+/// Which rules notice which mutant, in the order of [`all`].
 pub async fn run() -> Vec<Kill> {
-    let rules = rules::all();
-    let mut kills = Vec::new();
-    for mutant in all() {
-        kills.push(mutant.killed_by(&rules).await);
+    kills(&rules::all(), &all()).await
+}
+
+/// Which of `rules` notice which of `mutants`: on every core, since no check leans on another one.
+pub async fn kills(rules: &[Rule], mutants: &[Mutant]) -> Vec<Kill> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let (found, mut kills) = tokio::sync::mpsc::unbounded_channel();
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(mutants.len());
+    for _ in 0..workers {
+        let (next, found, rules, mutants) = (Arc::clone(&next), found.clone(), rules.to_vec(), mutants.to_vec());
+        std::thread::spawn(move || {
+            // Without a runtime nothing can be checked, and the mutants count as survivors.
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            loop {
+                let nth = next.fetch_add(1, Ordering::Relaxed);
+                let Some(mutant) = mutants.get(nth) else { return };
+                let kill = runtime.block_on(mutant.killed_by(&rules));
+                if found.send((nth, kill)).is_err() {
+                    return;
+                }
+            }
+        });
     }
-    kills
+    drop(found);
+    let mut in_order: Vec<Kill> = mutants.iter().map(Mutant::survivor).collect();
+    while let Some((nth, kill)) = kills.recv().await {
+        in_order[nth] = kill;
+    }
+    in_order
 }
 
 /// What is wrong with the suite itself, by its kills: survivors, kills by none but another rule, rules without a kill.

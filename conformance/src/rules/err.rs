@@ -1,6 +1,6 @@
-//! ERR and RETRY: what a failed call says of its effect, and what is sent again.
+//! ERR: what a failed call says of its effect.
 
-use cutover_core::{Effect, Refusal, RotateError, Witness};
+use cutover_core::{Effect, Pending, Refusal, RotateError, Witness};
 
 use crate::case::{broken, keep};
 use crate::rule::hold;
@@ -40,20 +40,52 @@ pub(crate) const RULES: &[Rule] = &[
         check: |case| Box::pin(err_4(case)),
     },
     Rule {
-        id: "RETRY-1",
-        title: "A request for a secret without a key is never sent twice by the adapter",
-        rests_on: "P3: a call whose effect is unknown is never blindly sent again",
-        profiles: Profiles::NoReplay,
-        needs: &[Need::Faults, Need::Counts],
-        check: |case| Box::pin(retry_1(case)),
-    },
-    Rule {
-        id: "RETRY-2",
-        title: "A throttled request changed nothing and may be repeated",
-        rests_on: "Every vendor: 429 refuses a request",
+        id: "ERR-5",
+        title: "A server's failure while a secret is asked for leaves its effect open",
+        rests_on: "P3: a 5xx may come before the change or after it",
         profiles: Profiles::Every,
         needs: &[Need::Faults],
-        check: |case| Box::pin(retry_2(case)),
+        check: |case| Box::pin(err_5(case)),
+    },
+    Rule {
+        id: "ERR-6",
+        title: "A request that never arrived is no success, and the next one works",
+        rests_on: "P1: an answer that never reached us is known to be missing",
+        profiles: Profiles::Every,
+        needs: &[Need::Faults],
+        check: |case| Box::pin(err_6(case)),
+    },
+    Rule {
+        id: "ERR-7",
+        title: "An answer of somebody in between is no secret, and its effect is not denied",
+        rests_on: "P1: what was sent and not answered by the vendor may have been done",
+        profiles: Profiles::Every,
+        needs: &[Need::Faults],
+        check: |case| Box::pin(err_7(case)),
+    },
+    Rule {
+        id: "ERR-8",
+        title: "A completion without an answer leaves its effect open, and is seen when looked for",
+        rests_on: "P5: from a lost answer, looking again tells what was done",
+        profiles: Profiles::TwoPhase,
+        needs: &[Need::Outages],
+        check: |case| Box::pin(err_8(case)),
+    },
+    Rule {
+        id: "ERR-9",
+        title: "A cancellation without an answer leaves its effect open, and the old secret works",
+        rests_on: "P7: until the old secret is retired there is a way back",
+        profiles: Profiles::TwoPhase,
+        needs: &[Need::Outages],
+        check: |case| Box::pin(err_9(case)),
+    },
+    Rule {
+        id: "ERR-10",
+        title: "An error names the vendor and the target it is about",
+        rests_on: "`RotateError::call`: which call failed",
+        profiles: Profiles::Every,
+        needs: &[],
+        check: |case| Box::pin(err_10(case)),
     },
 ];
 
@@ -108,30 +140,115 @@ async fn err_3(case: &Case<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-async fn retry_1(case: &Case<'_>) -> Result<(), Stop> {
-    let (target, _) = case.fresh_target().await?;
-    let before = case.issues_seen();
-    case.disturb(Disturbance::LoseAnswer)?;
-    let lost = case.try_issue(&target, &case.attempt(&target)).await;
-    hold!(lost.is_err(), "a lost answer came back");
-    let sent = case.issues_seen() - before;
-    hold!(sent == 1, "the request was sent {sent} times");
+async fn err_5(case: &Case<'_>) -> Result<(), Stop> {
+    for failure in [Disturbance::FailBefore, Disturbance::FailAfter] {
+        let (target, _) = case.fresh_target().await?;
+        case.disturb(failure)?;
+        match case.try_issue(&target, &case.attempt(&target)).await {
+            // Repeated under its key.
+            Ok((_, secret)) => {
+                hold!(case.accepts(&target, &secret).await?, "the secret that came back does not work");
+            }
+            Err(error) => {
+                let effect = error.effect();
+                hold!(effect == Effect::Unknown, "a request that {failure} counts as {effect}: {error}");
+                hold!(error.is_transient(), "a request that {failure} counts as final: {error}");
+            }
+        }
+    }
     Ok(())
 }
 
-async fn retry_2(case: &Case<'_>) -> Result<(), Stop> {
+async fn err_6(case: &Case<'_>) -> Result<(), Stop> {
     let (target, old) = case.fresh_target().await?;
-    case.disturb(Disturbance::TooMany)?;
+    case.disturb(Disturbance::LoseRequest)?;
     let attempt = case.attempt(&target);
     let secret = match case.try_issue(&target, &attempt).await {
+        // Repeated under its key.
         Ok((_, secret)) => secret,
         Err(error) => {
-            hold!(error.effect() == Effect::NotApplied, "throttling counts as {}: {error}", error.effect());
-            hold!(error.is_transient(), "throttling counts as final: {error}");
-            hold!(case.accepts(&target, &old).await?, "throttling ended the old secret");
+            hold!(error.effect() != Effect::Applied, "a request that never arrived counts as applied: {error}");
+            hold!(case.accepts(&target, &old).await?, "the old secret does not work any more");
             case.issue(&target, &attempt).await?.1
         }
     };
     hold!(case.accepts(&target, &secret).await?, "the issued secret does not work");
+    Ok(())
+}
+
+async fn err_7(case: &Case<'_>) -> Result<(), Stop> {
+    let (target, _) = case.fresh_target().await?;
+    case.disturb(Disturbance::WebPage)?;
+    match case.try_issue(&target, &case.attempt(&target)).await {
+        // Repeated under its key.
+        Ok((_, secret)) => hold!(case.accepts(&target, &secret).await?, "a web page passes for a secret"),
+        Err(error) => {
+            hold!(error.effect() != Effect::NotApplied, "a web page in the place of an answer denies it: {error}");
+        }
+    }
+    Ok(())
+}
+
+async fn err_8(case: &Case<'_>) -> Result<(), Stop> {
+    for failure in [Disturbance::LoseAnswer, Disturbance::FailAfter] {
+        let (target, old) = case.fresh_target().await?;
+        let (kept, new) = case.issue_new(&target).await?;
+        case.disturb_all(Some(failure))?;
+        let completed = case.complete(&target, &kept).await;
+        case.disturb_all(None)?;
+        left_open(completed, failure)?;
+        let pending = case.inspect(&target).await?.pending;
+        hold!(!matches!(pending, Pending::Yes(_)), "the completed rotation is shown as pending");
+        hold!(case.accepts(&target, &new).await?, "the new secret does not work");
+        hold!(case.refuses(&target, &old).await?, "the old secret still works");
+    }
+    let (target, old) = case.fresh_target().await?;
+    let (kept, _) = case.issue_new(&target).await?;
+    case.disturb_all(Some(Disturbance::FailBefore))?;
+    let completed = case.complete(&target, &kept).await;
+    case.disturb_all(None)?;
+    left_open(completed, Disturbance::FailBefore)?;
+    hold!(case.accepts(&target, &old).await?, "the old secret was retired by a completion that failed");
+    Ok(())
+}
+
+async fn err_9(case: &Case<'_>) -> Result<(), Stop> {
+    for failure in [Disturbance::LoseAnswer, Disturbance::FailAfter, Disturbance::FailBefore] {
+        let (target, old) = case.fresh_target().await?;
+        let (_, new) = case.issue_new(&target).await?;
+        case.disturb_all(Some(failure))?;
+        let cancelled = case.cancel(&target).await;
+        case.disturb_all(None)?;
+        left_open(cancelled, failure)?;
+        hold!(case.accepts(&target, &old).await?, "the old secret does not work any more");
+        if failure != Disturbance::FailBefore {
+            hold!(case.refuses(&target, &new).await?, "the dropped secret still works");
+        }
+    }
+    Ok(())
+}
+
+fn left_open(result: Result<(), RotateError>, failure: Disturbance) -> Result<(), Stop> {
+    let Err(error) = result else {
+        return Err(Stop::Broken(format!("a request that {failure} counts as done")));
+    };
+    let effect = error.effect();
+    hold!(effect == Effect::Unknown, "a request that {failure} counts as {effect}: {error}");
+    Ok(())
+}
+
+async fn err_10(case: &Case<'_>) -> Result<(), Stop> {
+    let missing = case.missing_target()?;
+    let issued = case.rotator().issue(&missing, &case.attempt(&missing)).await.map(drop);
+    let cancelled = case.rotator().cancel(&missing).await;
+    let inspected = case.rotator().inspect(&missing).await.map(drop);
+    for (call, result) in [("issue", issued), ("cancel", cancelled), ("inspect", inspected)] {
+        let Err(error) = result else { continue };
+        case.step(format_args!("{call} {}, which does not exist: {error}", missing.id()));
+        let vendor = error.call().vendor();
+        hold!(vendor == missing.vendor(), "the error of {call} names {vendor}");
+        hold!(error.call().target() == Some(missing.id()), "the error of {call} does not name the target: {error}");
+        hold!(!error.call().operation().is_empty(), "the error of {call} names no operation: {error}");
+    }
     Ok(())
 }

@@ -1,0 +1,168 @@
+//! Adapters that are wrong on purpose: the right one, with one thing done otherwise.
+
+mod asking;
+mod claiming;
+mod ending;
+mod looking;
+mod reading;
+mod showing;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use zeroize::Zeroizing;
+
+use cutover_core::{
+    Attempt, Call, ClientSecret, Issued, Kept, MemoryKeeper, Observation, Reply, RotateError, RotationProfile,
+    SecretRotator, Target, Verdict,
+};
+
+use super::behind::Behind;
+use super::{Mutant, emulated};
+use crate::report::Layer;
+
+/// The kinds of client on which a mutant is run: one where it shows is enough, and fast.
+type Kinds = &'static [&'static str];
+const STYTCH: Kinds = &["stytch m2m"];
+const HOPAE: Kinds = &["hopae app"];
+const ZITADEL: Kinds = &["zitadel api"];
+
+/// Every wrong adapter.
+pub(super) fn all() -> Vec<Mutant> {
+    [asking::all(), reading::all(), ending::all(), looking::all(), claiming::all(), showing::all()].concat()
+}
+
+/// One thing that an adapter does wrong. What is not said here is done right.
+#[async_trait]
+trait Wrong: Send + Sync + 'static {
+    fn profile(&self, right: &RotationProfile) -> RotationProfile {
+        right.clone()
+    }
+
+    /// The profile once a secret was asked for, if it is another one then.
+    fn later_profile(&self, right: &RotationProfile) -> RotationProfile {
+        self.profile(right)
+    }
+
+    async fn issue(&self, right: &dyn SecretRotator, target: &Target, attempt: &Attempt) -> Result<Reply, RotateError> {
+        right.issue(target, attempt).await
+    }
+
+    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+        right.read(target, kept)
+    }
+
+    async fn complete(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<(), RotateError> {
+        right.complete(target, kept).await
+    }
+
+    async fn cancel(&self, right: &dyn SecretRotator, target: &Target) -> Result<(), RotateError> {
+        right.cancel(target).await
+    }
+
+    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+        right.inspect(target).await
+    }
+
+    async fn verify(
+        &self,
+        right: &dyn SecretRotator,
+        target: &Target,
+        secret: &ClientSecret,
+    ) -> Result<Verdict, RotateError> {
+        right.verify(target, secret).await
+    }
+
+    /// What debug output shows.
+    fn shown(&self) -> String {
+        String::new()
+    }
+}
+
+/// The right adapter behind a wrong one.
+struct Adapter<W> {
+    right: Arc<dyn SecretRotator>,
+    wrong: W,
+    profile: RotationProfile,
+    later: RotationProfile,
+    asked: AtomicBool,
+}
+
+/// A mutant that is wrong in the way of `W`.
+fn wrong<W: Wrong + Default>(name: &'static str, named: &'static str, kinds: Kinds) -> Mutant {
+    Mutant::new(name, Layer::Adapter, named, move || {
+        let behind = |fixture| Behind::adapter(fixture, |right| Arc::new(Adapter::new(right, W::default())));
+        emulated(kinds).into_iter().map(behind).collect()
+    })
+}
+
+impl<W: Wrong> Adapter<W> {
+    fn new(right: Arc<dyn SecretRotator>, wrong: W) -> Self {
+        let (profile, later) = (wrong.profile(right.profile()), wrong.later_profile(right.profile()));
+        Self { right, wrong, profile, later, asked: AtomicBool::new(false) }
+    }
+}
+
+#[async_trait]
+impl<W: Wrong> SecretRotator for Adapter<W> {
+    fn profile(&self) -> &RotationProfile {
+        if self.asked.load(Ordering::Relaxed) { &self.later } else { &self.profile }
+    }
+
+    async fn issue(&self, target: &Target, attempt: &Attempt) -> Result<Reply, RotateError> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.wrong.issue(self.right.as_ref(), target, attempt).await
+    }
+
+    fn read(&self, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+        self.wrong.read(self.right.as_ref(), target, kept)
+    }
+
+    async fn complete(&self, target: &Target, kept: &Kept) -> Result<(), RotateError> {
+        self.wrong.complete(self.right.as_ref(), target, kept).await
+    }
+
+    async fn cancel(&self, target: &Target) -> Result<(), RotateError> {
+        self.wrong.cancel(self.right.as_ref(), target).await
+    }
+
+    async fn inspect(&self, target: &Target) -> Result<Observation, RotateError> {
+        self.wrong.inspect(self.right.as_ref(), target).await
+    }
+
+    async fn verify(&self, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
+        self.wrong.verify(self.right.as_ref(), target, secret).await
+    }
+}
+
+impl<W: Wrong> fmt::Debug for Adapter<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Adapter({:?}{})", self.right, self.wrong.shown())
+    }
+}
+
+/// Another reply of the same bytes. Of its headers, those that the adapters read.
+fn copy(reply: &Reply) -> Reply {
+    with_body(reply, reply.is_whole(), reply.expose_body())
+}
+
+fn with_body(reply: &Reply, whole: bool, body: &[u8]) -> Reply {
+    let copy = Reply::new(reply.status(), whole, Zeroizing::new(body.to_vec()));
+    ["idempotency-replayed", "content-type"].iter().fold(copy, |copy, name| match reply.header(name) {
+        Some(value) => copy.with_header(name, value),
+        None => copy,
+    })
+}
+
+/// A proof that `reply` is kept as the answer to `attempt`, for those who should have none.
+fn forged(attempt: &Attempt, reply: Reply) -> Kept {
+    let kept = Kept::keep(&MemoryKeeper::default(), attempt, reply).now_or_never();
+    kept.and_then(Result::ok).expect("memory keeps everything, at once")
+}
+
+fn call(right: &dyn SecretRotator, operation: &'static str) -> Call {
+    Call::new(right.profile().vendor().clone(), operation)
+}
