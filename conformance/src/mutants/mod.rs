@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::report::{Kill, Layer};
-use crate::{Fixture, Outcome, Rule, check, rules};
+use crate::{Fixture, Need, Outcome, Rule, check, rules};
 
 /// Something that is wrong on purpose, and the rule that has to notice.
 #[derive(Clone)]
@@ -39,11 +39,16 @@ impl Mutant {
         (self.fixtures)()
     }
 
+    /// Whether a rule can tell this mutant from what is right: one that asks past the adapter does not see the adapter.
+    fn shows_to(&self, rule: &Rule) -> bool {
+        self.layer == Layer::Vendor || !rule.needs.contains(&Need::Wire)
+    }
+
     /// Which of `rules` notice.
     pub async fn killed_by(&self, rules: &[Rule]) -> Kill {
         let fixtures = self.fixtures();
         let mut killed_by = Vec::new();
-        for rule in rules {
+        for rule in rules.iter().filter(|rule| self.shows_to(rule)) {
             for fixture in &fixtures {
                 // A subject that cannot be made has shown nothing.
                 let Ok(subject) = fixture.subject().await else { continue };
