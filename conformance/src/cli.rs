@@ -113,7 +113,7 @@ impl Found {
 ///
 /// # Errors
 /// When nothing was found out.
-pub async fn run(args: &Args, program: &str, watcher: Option<&Watcher>) -> Result<Found, Failed> {
+pub async fn run(args: &Args, program: &str, watcher: Option<&Watcher<'_>>) -> Result<Found, Failed> {
     let rules = chosen_rules(&args.rules)?;
     if args.list {
         return Ok(Found::Rules(rules));
@@ -154,7 +154,7 @@ pub fn colours() -> Colours {
 }
 
 /// A line on stderr that says how far a run has come and gives way to the next one; nothing unless that is a terminal.
-pub fn progress_line() -> Option<Box<Watcher>> {
+pub fn progress_line() -> Option<Box<Watcher<'static>>> {
     let draw = |progress: Progress<'_>| {
         let Progress { done, all, rule, subject } = progress;
         let end = if done + 1 == all { "\r\x1b[K" } else { "" };

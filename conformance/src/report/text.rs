@@ -34,8 +34,7 @@ pub(super) fn clean(text: &str, max: usize) -> String {
     for c in hide(window).chars() {
         push(&mut cleaned, c);
     }
-    // Programs that read a job's log take these for commands, wherever they stand in a line.
-    let cleaned = cleaned.replace("##[", "# #[").replace("##vso[", "# #vso[");
+    let cleaned = without_commands(&cleaned);
     let shown = cleaned.trim_end();
     let cut = window.len() < text.len();
     if !cut && shown.chars().count() <= max {
@@ -93,6 +92,17 @@ pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
 /// At most `max` bytes of `text`, ending between two characters.
 pub(crate) fn prefix(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max.min(text.len()))]
+}
+
+/// `text` without what programs that read a job's log take for a command: some of them anywhere, others where a line
+/// begins.
+fn without_commands(text: &str) -> String {
+    let text = text.replace("##[", "# #[").replace("##vso[", "# #vso[");
+    let lines = text.split('\n').map(|line| {
+        let said = line.trim_start();
+        if said.starts_with("::") { format!("{}\\{said}", &line[..line.len() - said.len()]) } else { line.to_owned() }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn push(cleaned: &mut String, c: char) {
@@ -220,6 +230,7 @@ mod tests {
     #[test]
     fn commands_for_the_reader_of_a_log_are_defused() {
         assert_eq!(clean("x ##[set-output] ##vso[task]", 80), "x # #[set-output] # #vso[task]");
+        assert_eq!(clean("::a::\n  ::b::", 80), "\\::a::\n  \\::b::");
         assert_eq!(wrapped("ab ::error::x", 5), ["ab", r"\::error::x"]);
         assert_eq!(wrapped("ab\n  ::error::x", 50), ["ab", r"\::error::x"]);
     }

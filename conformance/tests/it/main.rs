@@ -2,4 +2,5 @@
 
 mod decoders;
 mod mutants;
+mod reports;
 mod suite;
