@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod bench;
 mod checker;
 mod clock;
 mod count;
@@ -24,6 +25,7 @@ mod wrong;
 mod wrong_rotator;
 pub mod wrong_run;
 
+pub use bench::Bench;
 pub use checker::End;
 pub use clock::SimClock;
 pub use count::{Count, Violation};
