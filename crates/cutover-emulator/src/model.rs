@@ -76,7 +76,7 @@ impl Switch {
 
 /// A switch or a value that a vendor does not have.
 #[derive(Debug, thiserror::Error)]
-#[error("{vendor} has no behaviour {name}={value}; it knows {known}")]
+#[error("{vendor} has no behaviour {name}={value}; there is {known}")]
 pub struct UnknownBehaviour {
     /// The vendor that was asked.
     pub vendor: &'static str,
@@ -84,13 +84,15 @@ pub struct UnknownBehaviour {
     pub name: String,
     /// The value that was wanted.
     pub value: String,
-    /// The switches and values there are.
+    /// What there is instead: the values of the switch that was named, or all switches with theirs.
     pub known: String,
 }
 
 impl UnknownBehaviour {
     /// The error for `name=value` where only `switches` exist.
     pub fn new(vendor: &'static str, name: &str, value: &str, switches: &[Switch]) -> Self {
+        let named = switches.iter().position(|switch| switch.name == name);
+        let switches = named.map_or(switches, |at| &switches[at..=at]);
         let known = switches
             .iter()
             .map(|switch| format!("{}={}", switch.name, switch.values.join("|")))

@@ -145,7 +145,8 @@ impl Emulator {
         self.add_fault(text.parse()?)
     }
 
-    /// Adds a fault. It counts calls from now on.
+    /// Adds a fault. It counts calls from now on. An operation that is named without what it is about, as `start` for
+    /// `m2m.start` and `connected_app.start`, is meant with all of them: `*.start`.
     ///
     /// Several faults may strike one call. What they do to the body of its answer adds up, in the order in which they were
     /// added. Of those that keep the vendor from acting the first added counts, and so it is with those that lose, cut,
@@ -153,14 +154,18 @@ impl Emulator {
     ///
     /// # Errors
     /// When the vendor has no such operation.
-    pub fn add_fault(&self, fault: Fault) -> Result<(), ControlError> {
+    pub fn add_fault(&self, mut fault: Fault) -> Result<(), ControlError> {
         self.change(|world| {
             let known = world.operations(fault.vendor);
-            let exists = |operation: &&str| pattern_matches(&fault.operation, operation);
-            if !known.iter().any(exists) && fault.operation != UNROUTED {
+            let exists = |pattern: &str| known.iter().any(|operation| pattern_matches(pattern, operation));
+            let of_every_kind = format!("*.{}", fault.operation);
+            if !exists(&fault.operation) && exists(&of_every_kind) {
+                fault.operation = of_every_kind;
+            }
+            if !exists(&fault.operation) && fault.operation != UNROUTED {
                 return Err(ControlError::Operation {
                     vendor: fault.vendor,
-                    operation: fault.operation.clone(),
+                    operation: fault.operation,
                     known: known.join(", "),
                 });
             }

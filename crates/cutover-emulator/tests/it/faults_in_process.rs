@@ -80,6 +80,17 @@ fn a_fault_strikes_the_calls_it_names_and_no_other() {
 }
 
 #[test]
+fn an_operation_named_without_what_it_is_about_stands_for_all_of_that_name() {
+    let project = Project::new();
+    project.emulator.fault("stytch.start#2=429").expect("a fault");
+    assert_eq!(project.emulator.faults()[0].operation, "*.start");
+    assert_eq!((project.start(&project.m2m()).status, project.start(&project.app()).status), (200, 429));
+    // `get` is an operation at Hopae, and so are `webhook.get` and `redirect_uris.get`.
+    project.emulator.fault("hopae.get#1=429").expect("a fault");
+    assert_eq!(project.emulator.faults()[1].operation, "get");
+}
+
+#[test]
 fn a_fault_counts_from_when_it_is_added_and_the_first_added_wins() {
     let project = Project::new();
     let m2m = project.m2m();
