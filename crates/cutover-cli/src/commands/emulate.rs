@@ -30,22 +30,34 @@ pub(super) async fn run(context: &Context, args: &Emulate) -> Result<Exit, CliEr
         return Ok(Exit::Done);
     }
     let server = Server::start(emulator, Listen::at(args.listen)).await.map_err(cannot_serve)?;
-    let targets = emulated::targets(&server.emulator().seeds());
-    let written = match &args.write_config {
-        Some(folder) => Some(emulated::write(folder, &server, &targets, args.force)?),
-        None => None,
-    };
-    if context.printer.is_json() {
-        context.printer.raw(&format!("{}\n", server.describe()));
-    } else {
-        show(context, &server, &targets, written.as_deref());
-    }
+    announce(context, args, &server)?;
     signals.next().await;
     server.shutdown().await;
     if !context.printer.is_json() {
         context.printer.step("Stopped; what the emulated vendors knew is gone.");
     }
     Ok(Exit::Done)
+}
+
+/// Says where the vendors are. Many targets are much to hold, so nothing of them is kept.
+fn announce(context: &Context, args: &Emulate, server: &Server) -> Result<(), CliError> {
+    let is_json = context.printer.is_json();
+    if args.write_config.is_some() || !is_json {
+        let targets = emulated::targets(&server.emulator().seeds());
+        let written = match &args.write_config {
+            Some(folder) => Some(emulated::write(folder, server, &targets, args.force)?),
+            None => None,
+        };
+        if !is_json {
+            show(context, server, &targets, written.as_deref());
+        }
+    }
+    if is_json {
+        let mut line = server.description().to_json();
+        line.push('\n');
+        context.printer.raw(&line);
+    }
+    Ok(())
 }
 
 /// Every switch with its values, the present one first, and what it stems from.
