@@ -1,7 +1,7 @@
 //! One rule on one subject: what a check does, and the script of it.
 
 use std::any::Any;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -14,31 +14,35 @@ use cutover_core::{
 };
 
 use crate::scrub::Parts;
-use crate::{Disturbance, Outcome, Rule, Stop, Subject, Wire};
+use crate::{Disturbance, Draw, Fixture, Outcome, Rule, Stop, Subject, Wire};
 
 /// A subject under check. Whatever is done through it is written down as a step, in words without secrets.
-#[derive(Debug)]
 pub struct Case<'a> {
     subject: &'a dyn Subject,
     draw: Draw,
+    fixture: Option<&'a dyn Fixture>,
     steps: Mutex<Vec<String>>,
     shown: Mutex<Vec<ClientSecret>>,
     attempts: Mutex<Vec<IdempotencyKey>>,
+    seed: Mutex<Option<u64>>,
 }
 
-/// Where generated sequences come from, and how many of them there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Draw {
-    /// One seed gives the same sequences again.
-    pub seed: u64,
-    /// How many sequences a rule tries that generates them.
-    pub cases: u32,
+/// What came of one rule on one subject.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What was found.
+    pub outcome: Outcome,
+    /// What was done, step by step; without secrets.
+    pub steps: Vec<String>,
+    /// The seed of the generated sequence that broke the rule.
+    pub seed: Option<u64>,
 }
 
-impl Default for Draw {
-    /// The same sequences every time, and few enough for the whole suite to take seconds.
-    fn default() -> Self {
-        Self { seed: 1, cases: 16 }
+/// Checks `rule` on a subject that `fixture` makes, and each generated sequence on another.
+pub async fn check_anew(rule: &Rule, fixture: &dyn Fixture, draw: Draw) -> Checked {
+    match fixture.subject().await {
+        Ok(subject) => check_on(rule, subject.as_ref(), Some(fixture), draw).await,
+        Err(stop) => Checked { outcome: Err(stop).into(), steps: Vec::new(), seed: None },
     }
 }
 
@@ -49,16 +53,26 @@ pub async fn check(rule: &Rule, subject: &dyn Subject) -> (Outcome, Vec<String>)
 
 /// Checks `rule` on `subject` with these generated sequences, if it generates any.
 pub async fn check_drawing(rule: &Rule, subject: &dyn Subject, draw: Draw) -> (Outcome, Vec<String>) {
+    let Checked { outcome, steps, .. } = check_on(rule, subject, None, draw).await;
+    (outcome, steps)
+}
+
+/// Checks `rule` on `subject`, and each generated sequence on another that `fixture` makes, where there is one.
+pub(crate) async fn check_on(rule: &Rule, subject: &dyn Subject, fixture: Option<&dyn Fixture>, draw: Draw) -> Checked {
     if let Some(excuse) = rule.excuse(subject) {
-        return (Outcome::NotApplicable(excuse), Vec::new());
+        return Checked { outcome: Outcome::NotApplicable(excuse), steps: Vec::new(), seed: None };
     }
-    let case = Case { subject, draw, steps: Mutex::default(), shown: Mutex::default(), attempts: Mutex::default() };
+    let case = Case::new(subject, fixture, draw);
     let checked = AssertUnwindSafe((rule.check)(&case)).catch_unwind().await;
     let outcome = checked.unwrap_or_else(|panic| Err(Stop::Broken(panicked(panic.as_ref())))).into();
     let shown = case.shown.into_inner().unwrap_or_else(PoisonError::into_inner);
     let steps = case.steps.into_inner().unwrap_or_else(PoisonError::into_inner);
     let secrets = Parts::in_any_form(&shown);
-    (outcome_without(outcome, &secrets), steps.iter().map(|step| secrets.scrub(step)).collect())
+    Checked {
+        outcome: outcome_without(outcome, &secrets),
+        steps: steps.iter().map(|step| secrets.scrub(step)).collect(),
+        seed: case.seed.into_inner().unwrap_or_else(PoisonError::into_inner),
+    }
 }
 
 /// What to say of a check that panicked: one subject's fault, and no reason to know nothing of the others.
@@ -74,6 +88,26 @@ fn outcome_without(outcome: Outcome, secrets: &Parts) -> Outcome {
         Outcome::Broken(how) => Outcome::Broken(secrets.scrub(&how)),
         Outcome::NotApplicable(why) => Outcome::NotApplicable(secrets.scrub(&why)),
         Outcome::NotSetUp(why) => Outcome::NotSetUp(secrets.scrub(&why)),
+    }
+}
+
+impl<'a> Case<'a> {
+    fn new(subject: &'a dyn Subject, fixture: Option<&'a dyn Fixture>, draw: Draw) -> Self {
+        let (steps, shown, attempts, seed) = Default::default();
+        Self { subject, draw, fixture, steps, shown, attempts, seed }
+    }
+
+    /// The same check from its beginning, on another subject.
+    pub(crate) fn on<'b>(&'b self, subject: &'b dyn Subject) -> Case<'b> {
+        Case::new(subject, self.fixture, self.draw)
+    }
+
+    /// The steps so far, after those secrets are known that `other` had in its hands.
+    pub(crate) fn hand_over(self, other: &Case<'_>) -> Vec<String> {
+        for secret in self.shown.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            other.note(&secret);
+        }
+        self.steps.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,6 +135,30 @@ impl Case<'_> {
     /// Writes down a step.
     pub fn step(&self, step: impl Display) {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(step.to_string());
+    }
+
+    /// How many generated sequences to try.
+    pub(crate) fn cases(&self) -> u32 {
+        self.fixture.map_or(self.draw.cases, |fixture| fixture.cases(self.draw.cases))
+    }
+
+    /// Whether there is a subject of its own for each generated sequence.
+    pub(crate) fn can_begin_anew(&self) -> bool {
+        self.fixture.is_some()
+    }
+
+    /// A subject on which nothing was done yet; `None` when there is only the one that was handed in.
+    pub(crate) async fn anew(&self) -> Result<Option<Box<dyn Subject>>, Stop> {
+        match self.fixture {
+            Some(fixture) => fixture.subject().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes the steps of a generated sequence for those of this check, and keeps its seed.
+    pub(crate) fn found(&self, seed: u64, steps: Vec<String>) {
+        *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = steps;
+        *self.seed.lock().unwrap_or_else(PoisonError::into_inner) = Some(seed);
     }
 
     /// A target that nobody else uses, with the secret it has now.
@@ -272,4 +330,10 @@ pub(crate) fn broken<T, E: Display>(what: &str, result: Result<T, E>) -> Result<
 /// The answer of `attempt`, kept.
 pub(crate) async fn keep(attempt: &Attempt, reply: Reply) -> Kept {
     Kept::keep(&MemoryKeeper::default(), attempt, reply).await.expect("memory keeps everything")
+}
+
+impl fmt::Debug for Case<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Case").field("subject", &self.subject).field("draw", &self.draw).finish_non_exhaustive()
+    }
 }

@@ -122,9 +122,8 @@ pub async fn run(args: &Args, program: &str, watcher: Option<&Watcher<'_>>) -> R
     // Whoever cannot write the report should learn it before the run.
     let files = Files::create(args)?;
     let draw = Draw::default();
-    let draw = Draw { seed: args.seed.unwrap_or(draw.seed), cases: args.cases.unwrap_or(draw.cases) };
-    let program = again(args, program);
-    let mut suite = Suite::new(&rules, &fixtures).program(&program).drawing(draw);
+    let draw = Draw { seed: args.seed.unwrap_or(draw.seed), cases: args.cases.unwrap_or(draw.cases), ..draw };
+    let mut suite = Suite::new(&rules, &fixtures).program(program).drawing(draw);
     if let Some(watcher) = watcher {
         suite = suite.watched_by(watcher);
     }
@@ -235,18 +234,6 @@ fn unknown(what: &str, name: &str, known: &[&str], all: &str) -> Failed {
     let meant = nearest.map(|(_, nearest)| format!("did you mean {nearest}? ")).unwrap_or_default();
     let name: String = name.chars().take(80).collect();
     Failed::Usage { problem: format!("there is no {what} {name:?}"), hint: format!("{meant}There are: {all}") }
-}
-
-/// The command that was called, with what a check needs to be the same again.
-fn again(args: &Args, program: &str) -> String {
-    let mut again = program.to_owned();
-    if let Some(seed) = args.seed {
-        again.push_str(&format!(" --seed {seed}"));
-    }
-    if let Some(cases) = args.cases {
-        again.push_str(&format!(" --cases {cases}"));
-    }
-    again
 }
 
 async fn clean_up(fixtures: &[Box<dyn Fixture>]) {

@@ -3,8 +3,11 @@
 mod account;
 mod case;
 pub mod cli;
+mod draw;
 pub mod emulated;
+mod generated;
 mod listener;
+mod model;
 pub mod mutants;
 pub mod report;
 mod rule;
@@ -16,7 +19,8 @@ mod subject;
 mod suite;
 mod wire;
 
-pub use case::{Case, Draw, check, check_drawing};
+pub use case::{Case, Checked, check, check_anew, check_drawing};
+pub use draw::Draw;
 pub use report::Report;
 pub use rule::{Check, Need, Outcome, Profiles, Rule, Stop};
 pub use subject::{Disturbance, Fixture, Skip, Subject};

@@ -15,9 +15,11 @@ mod red;
 mod retry;
 mod row;
 mod scope;
+mod seq;
 mod shown;
 mod so;
 mod tp;
+mod turns;
 
 use crate::Rule;
 
@@ -41,7 +43,9 @@ pub fn all() -> Vec<Rule> {
         err::RULES,
         retry::RULES,
         red::RULES,
+        seq::RULES,
         conc::RULES,
+        turns::RULES,
     ]
     .concat()
 }

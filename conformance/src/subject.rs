@@ -115,6 +115,11 @@ pub trait Fixture: Send + Sync {
         None
     }
 
+    /// How many generated cases a rule tries here when `asked` are asked for: fewer where every request takes its time.
+    fn cases(&self, asked: u32) -> u32 {
+        asked
+    }
+
     /// Removes at the vendor whatever the subjects made there.
     async fn clean_up(&self) {}
 }

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use cutover_core::{Clock, SystemClock};
 
-use crate::case::check_drawing;
+use crate::case::check_on;
 use crate::report::{About, Cell, Report};
-use crate::{Draw, Fixture, Outcome, Rule, Skip, Subject};
+use crate::{Checked, Draw, Fixture, Outcome, Rule, Skip, Subject};
 
 /// Checks `rules` on what `fixtures` make: a new subject for each check.
 pub async fn run(rules: &[Rule], fixtures: &[Box<dyn Fixture>]) -> Report {
@@ -117,19 +117,22 @@ impl<'a> Suite<'a> {
             Some(subject) => Ok(subject),
             None => fixture.subject().await,
         };
-        let (outcome, steps) = match subject {
+        let Checked { outcome, steps, seed } = match subject {
             Ok(subject) => match rule.excuse(subject.as_ref()) {
                 Some(excuse) => {
                     *unused = Some(subject);
-                    (Outcome::NotApplicable(excuse), Vec::new())
+                    Checked { outcome: Outcome::NotApplicable(excuse), steps: Vec::new(), seed: None }
                 }
-                None => check_drawing(rule, subject.as_ref(), self.draw).await,
+                None => check_on(rule, subject.as_ref(), Some(fixture), self.draw).await,
             },
-            Err(stop) => (Err(stop).into(), Vec::new()),
+            Err(stop) => Checked { outcome: Err(stop).into(), steps: Vec::new(), seed: None },
         };
         let unexpected = about.expected.as_ref().and_then(|expected| unexpected(rule, &outcome, expected));
         let again = match self.program {
-            Some(program) => Some(format!("{program} --rule {} --on {}", rule.id, quoted(&about.name))),
+            Some(program) => {
+                let seed = seed.map(|seed| format!(" --seed {seed} --cases 1")).unwrap_or_default();
+                Some(format!("{program} --rule {} --on {}{seed}", rule.id, quoted(&about.name)))
+            }
             None => test(),
         };
         Cell { rule: *rule, subject: about.name.clone(), outcome, steps, again, took: since(started), unexpected }
