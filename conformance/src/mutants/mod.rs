@@ -2,6 +2,8 @@
 
 mod adapters;
 mod behind;
+mod between;
+mod vendors;
 
 use std::fmt;
 use std::num::NonZero;
@@ -69,7 +71,7 @@ impl Mutant {
 
 /// Every mutant.
 pub fn all() -> Vec<Mutant> {
-    adapters::all()
+    [adapters::all(), vendors::all()].concat()
 }
 
 /// Which rules notice which mutant, in the order of [`all`].
