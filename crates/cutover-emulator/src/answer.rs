@@ -80,6 +80,25 @@ pub fn segments(request: &Request) -> Option<Vec<Cow<'_, str>>> {
     Some(segments)
 }
 
+/// Gives the segments to `read`, which mostly needs no memory to hold them; `None` as for [`segments`].
+pub fn with_segments<T>(request: &Request, read: impl FnOnce(&[&str]) -> T) -> Option<T> {
+    /// No path of a vendor has more.
+    const SEGMENTS: usize = 8;
+
+    let path = request.uri().path();
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let (mut plain, mut count) = ([""; SEGMENTS], 0);
+    let fits = !path.contains('%')
+        && path
+            .split('/')
+            .all(|segment| plain.get_mut(count).map(|place| *place = segment).inspect(|()| count += 1).is_some());
+    if fits {
+        return Some(read(&plain[..count]));
+    }
+    let segments = segments(request)?;
+    Some(read(&segments.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
+}
+
 /// The query as decoded pairs; of a repeated name the first stays.
 pub fn query(request: &Request) -> BTreeMap<String, String> {
     pairs(request.uri().query().unwrap_or_default().as_bytes())
@@ -183,6 +202,16 @@ mod tests {
     fn an_encoded_slash_stays_inside_its_segment() {
         let request = request("/v1/a%2Fb/m2m%2Dclient?x=1", "");
         assert_eq!(segments(&request).expect("UTF-8"), ["v1", "a/b", "m2m-client"]);
+    }
+
+    #[test]
+    fn segments_are_the_same_without_memory_for_them() {
+        for path in ["/", "/v1/a%2Fb", "/v1/x/", "/1/2/3/4/5/6/7/8", "/1/2/3/4/5/6/7/8/9", "/%ff"] {
+            let request = request(path, "");
+            let seen = with_segments(&request, |seen| seen.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+            let same = segments(&request).map(|segments| segments.into_iter().map(Cow::into_owned).collect());
+            assert_eq!(seen, same, "{path}");
+        }
     }
 
     #[test]

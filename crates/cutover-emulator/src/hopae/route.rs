@@ -43,10 +43,11 @@ pub(super) enum Route {
 impl Route {
     /// The route of `request`; `None` where the vendor has none.
     pub(super) fn of(request: &Request) -> Option<Self> {
-        let segments = answer::segments(request)?;
-        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-        let ["connect", "v1", path @ ..] = segments.as_slice() else { return None };
-        let method = request.method();
+        answer::with_segments(request, |segments| Self::at(segments, request.method()))?
+    }
+
+    fn at(segments: &[&str], method: &Method) -> Option<Self> {
+        let ["connect", "v1", path @ ..] = segments else { return None };
         let is = |wanted: Method| *method == wanted;
         Some(match *path {
             ["apps"] if is(Method::POST) => Self::Create,

@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 use super::addresses::Addresses;
 use super::body::{AnswerBody, CutOff};
 use super::description::Description;
-use super::vendor::whole;
+use super::vendor::{AFTER_AN_ERROR, whole};
 use crate::answer;
+use crate::clock::pause;
 use crate::faults;
 use crate::model::{Request, Response};
 use crate::vendor::Vendor;
@@ -49,7 +50,10 @@ pub(super) async fn serve(emulator: Emulator, addresses: Addresses, listener: Tc
                         let _ended = http1::Builder::new().serve_connection(io, service).await;
                     });
                 }
-                Err(error) => tracing::warn!(%error, "no control connection came about"),
+                Err(error) => {
+                    tracing::warn!(%error, "no control connection came about");
+                    pause(AFTER_AN_ERROR).await;
+                }
             },
         }
     }

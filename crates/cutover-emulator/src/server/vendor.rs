@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
@@ -24,6 +25,9 @@ use crate::world::Emulator;
 /// No call of any vendor needs more than this.
 const REQUEST_MAX: usize = 1024 * 1024;
 
+/// What keeps connections from coming about, such as too many open files, is still there an instant later.
+pub(super) const AFTER_AN_ERROR: Duration = Duration::from_millis(10);
+
 /// Serves `vendor` until dropped; no connection comes about while a fault closes the vendor.
 pub(super) async fn serve(emulator: Emulator, vendor: Vendor, mut listener: TcpListener, address: SocketAddr) {
     loop {
@@ -37,7 +41,10 @@ pub(super) async fn serve(emulator: Emulator, vendor: Vendor, mut listener: TcpL
                     Ok((stream, _)) => {
                         connections.spawn(connection(emulator.clone(), vendor, stream));
                     }
-                    Err(error) => tracing::warn!(%vendor, %error, "no connection came about"),
+                    Err(error) => {
+                        tracing::warn!(%vendor, %error, "no connection came about");
+                        pause(AFTER_AN_ERROR).await;
+                    }
                 },
             }
         }

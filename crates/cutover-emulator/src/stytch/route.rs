@@ -97,13 +97,14 @@ impl Route {
 
     /// The route of `request`.
     pub(super) fn of(request: &Request) -> Result<Self, Problem> {
-        let segments = answer::segments(request).ok_or_else(not_found)?;
-        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-        let method = request.method();
+        answer::with_segments(request, |segments| Self::at(segments, request.method())).ok_or_else(not_found)?
+    }
+
+    fn at(segments: &[&str], method: &Method) -> Result<Self, Problem> {
         let only = |wanted: Method, route: Self| {
             if *method == wanted { Ok(route) } else { Err(method_not_allowed()) }
         };
-        match *segments.as_slice() {
+        match *segments {
             ["v1", "m2m", "clients", ref rest @ ..] => Self::client(Family::M2m, method, rest),
             ["v1", "connected_apps", "clients", ref rest @ ..] => Self::client(Family::ConnectedApp, method, rest),
             ["v1", "public", project, "oauth2", "token"] => only(Method::POST, Self::Token(Some(project.to_owned()))),

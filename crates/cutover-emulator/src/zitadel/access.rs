@@ -18,6 +18,7 @@ pub(super) enum Permission {
     AppDelete,
     UserRead,
     UserWrite,
+    UserDelete,
 }
 
 /// A role, where it holds for a part of an organisation only: with that part.
@@ -50,7 +51,9 @@ impl Role {
             (Self::IamOwner, _) => true,
             (Self::OrgOwner, permission) => permission != Permission::AppDelete,
             (Self::OrgOwnerViewer, permission) => matches!(permission, Permission::AppRead | Permission::UserRead),
-            (Self::ProjectOwner(_), permission) => !matches!(permission, Permission::UserRead | Permission::UserWrite),
+            (Self::ProjectOwner(_), permission) => {
+                !matches!(permission, Permission::UserRead | Permission::UserWrite | Permission::UserDelete)
+            }
         }
     }
 }

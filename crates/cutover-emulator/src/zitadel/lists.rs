@@ -40,8 +40,13 @@ impl Page {
 impl NameFilter {
     /// Reads the text query that the member `name` of `filter` holds, if there is one.
     pub(super) fn of(filter: &Value, name: &str) -> Result<Option<Self>, Refusal> {
+        Self::of_member(filter, name, "name")
+    }
+
+    /// The same where the text is in the query's member `text`.
+    pub(super) fn of_member(filter: &Value, name: &str, text: &str) -> Result<Option<Self>, Refusal> {
         let query = filter.as_object().and_then(|filter| wire::field(filter, name)).and_then(Value::as_object);
-        query.map(Self::read).transpose()
+        query.map(|query| Self::read(query, text)).transpose()
     }
 
     /// Whether `name` is looked for.
@@ -55,8 +60,8 @@ impl NameFilter {
         }
     }
 
-    fn read(query: &Map<String, Value>) -> Result<Self, Refusal> {
-        let wanted = wire::text(query, "name")?;
+    fn read(query: &Map<String, Value>, text: &str) -> Result<Self, Refusal> {
+        let wanted = wire::text(query, text)?;
         let method = method(wire::field(query, "method"));
         Ok(match method.strip_suffix("_IGNORE_CASE") {
             Some(method) => Self { wanted: wanted.to_lowercase(), method: method.to_owned(), ignores_case: true },

@@ -1,6 +1,11 @@
 //! Machine users: Management v1 and the v2 user service.
 
+use std::borrow::Cow;
+
+use serde_json::Value;
+
 use super::access::{self, Layer, Permission};
+use super::lists::{NameFilter, Page};
 use super::management::Outcome;
 use super::refusal::{Code, Refusal};
 use super::route::{SecretCall, UserCall};
@@ -11,13 +16,33 @@ use crate::json::{Json, json};
 use crate::secret;
 
 const NO_SUCH_USER: &str = "Errors.User.NotExisting";
+const NO_USER: &str = "User could not be found";
 
 impl Zitadel {
     pub(super) fn user_call(&mut self, call: &Call<'_>, route: &UserCall) -> Outcome {
-        let needed = if let UserCall::Keys(_) = route { Permission::UserRead } else { Permission::UserWrite };
+        let needed = match route {
+            UserCall::Keys(_) | UserCall::Get(_) | UserCall::Search => Permission::UserRead,
+            UserCall::Delete(_) => Permission::UserDelete,
+            UserCall::Create | UserCall::Update(_) | UserCall::Secret(_) | UserCall::RemoveSecret(_) => {
+                Permission::UserWrite
+            }
+        };
         access::check(&self.world, &call.user, &call.org, None, needed, Layer::Api)?;
         match route {
             UserCall::Create => self.create_machine_user(call),
+            UserCall::Get(id) => {
+                let user = self.owned_user(call, id, "QUERY-Dfbg2", NO_USER)?;
+                Ok(json!({"user": move shown(&user, call)}))
+            }
+            UserCall::Search => self.search_users(call),
+            UserCall::Update(id) => self.rename_machine_user(call, id),
+            UserCall::Delete(id) => {
+                wire::bounded("RemoveUserRequest", "Id", id)?;
+                self.owned_user(call, id, "COMMAND-m9od", NO_USER)?;
+                let removed = self.world.remove_user(call.now, id);
+                let details = removed.ok_or_else(|| Refusal::new(Code::NotFound, "COMMAND-m9od", NO_USER))?;
+                Ok(json!({"details": move wire::details(&details, Times::Changed)}))
+            }
             UserCall::Secret(id) => {
                 wire::bounded("GenerateMachineSecretRequest", "UserId", id)?;
                 self.set_machine_secret(call, id)
@@ -84,6 +109,59 @@ impl Zitadel {
         Ok(created(&user, call))
     }
 
+    fn search_users(&self, call: &Call<'_>) -> Outcome {
+        let page = Page::of(&call.body, "query")?;
+        let mut names = Vec::new();
+        for query in wire::field(&call.body, "queries").and_then(Value::as_array).into_iter().flatten() {
+            names.extend(NameFilter::of_member(query, "userNameQuery", "userName")?);
+        }
+        let found: Vec<Cow<'_, User>> = self
+            .world
+            .users_of(&call.org)
+            .filter(|user| names.iter().all(|filter| filter.matches(&user.login)))
+            .collect();
+        let total = found.len();
+        let page: Vec<Json> = page.cut(found).map(|user| shown(&user, call)).collect();
+        let mut details = json!({"viewTimestamp": move wire::time(call.now)});
+        if total != 0 {
+            details.set("totalResult", json!(total.to_string()));
+        }
+        let mut body = json!({"details": move details});
+        if !page.is_empty() {
+            body.set("result", Json::List(page));
+        }
+        Ok(body)
+    }
+
+    fn rename_machine_user(&mut self, call: &Call<'_>, id: &str) -> Outcome {
+        let message = "UpdateMachineRequest";
+        let name = wire::text(&call.body, "name")?;
+        wire::bounded(message, "UserId", id)?;
+        wire::bounded(message, "Name", &name)?;
+        let user = self.owned_user(call, id, "COMMAND-5M0od", NO_USER)?;
+        if !user.machine {
+            return Err(Refusal::new(Code::NotFound, "COMMAND-5M0od", NO_USER));
+        }
+        if user.name == name {
+            return Err(Refusal::new(Code::FailedPrecondition, "COMMAND-2n8vs", "User not changed"));
+        }
+        let renamed = self.world.rename_user(call.now, id, name);
+        let details = renamed.ok_or_else(|| Refusal::new(Code::NotFound, "COMMAND-5M0od", NO_USER))?;
+        Ok(json!({"details": move wire::details(&details, Times::Changed)}))
+    }
+
+    /// A user of the organisation of the request; else refused with `refusal`.
+    fn owned_user(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        refusal: &'static str,
+        text: &'static str,
+    ) -> Result<Cow<'_, User>, Refusal> {
+        let user = self.world.user(id).filter(|user| user.org == call.org);
+        user.ok_or_else(|| Refusal::new(Code::NotFound, refusal, text))
+    }
+
     fn set_machine_secret(&mut self, call: &Call<'_>, id: &str) -> Outcome {
         let unknown = |id| Refusal::new(Code::NotFound, id, "User could not be found");
         let user = self.world.user(id).ok_or_else(|| unknown("QUERY-Dfbg2"))?;
@@ -118,6 +196,28 @@ impl Zitadel {
         let removed = self.world.set_user_secret(call.now, id, None);
         removed.ok_or_else(|| Refusal::new(Code::FailedPrecondition, "COMMAND-x7s802", NO_SUCH_USER))
     }
+}
+
+/// A user as v1 reads it: whether there is a secret, and never the secret.
+fn shown(user: &User, call: &Call<'_>) -> Json {
+    let mut shown = json!({
+        "id": user.id,
+        "details": move wire::details(&user.details(call.now), Times::Both),
+        "state": "USER_STATE_ACTIVE",
+        "userName": user.login,
+        "loginNames": [user.login],
+        "preferredLoginName": user.login,
+    });
+    if user.machine {
+        let mut machine = json!({"name": user.name});
+        if user.has_secret() {
+            machine.set("hasSecret", json!(true));
+        }
+        shown.set("machine", machine);
+    } else {
+        shown.set("human", json!({}));
+    }
+    shown
 }
 
 /// Creating a machine user is the one creation that answers with `changeDate`.

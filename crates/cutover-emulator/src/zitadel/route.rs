@@ -22,6 +22,10 @@ pub(super) const OPERATIONS: &[&str] = &[
     "app.reactivate",
     "app.delete",
     "user.create",
+    "user.get",
+    "user.search",
+    "user.update",
+    "user.delete",
     "user.secret",
     "user.remove_secret",
     "user.keys",
@@ -83,6 +87,10 @@ pub(super) enum AppCall {
 #[derive(Clone, Debug)]
 pub(super) enum UserCall {
     Create,
+    Get(String),
+    Search,
+    Update(String),
+    Delete(String),
     Secret(String),
     RemoveSecret(String),
     Keys(String),
@@ -145,13 +153,11 @@ impl<T> Found<T> {
 impl Route {
     /// The route of `request` on a server of these settings.
     pub(super) fn of(request: &Request, settings: &Settings) -> Found {
-        let Some(segments) = answer::segments(request) else { return Found::Nothing };
-        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-        if segments.first().is_some_and(|first| is_served(first, settings)) {
-            at(&segments, request.method())
-        } else {
-            Found::Nothing
-        }
+        let found = answer::with_segments(request, |segments| match segments {
+            [first, ..] if is_served(first, settings) => at(segments, request.method()),
+            _ => Found::Nothing,
+        });
+        found.unwrap_or(Found::Nothing)
     }
 
     /// The operation's name.
@@ -159,6 +165,10 @@ impl Route {
         match self {
             Self::App(_, call) => call.operation(),
             Self::User(UserCall::Create) => "user.create",
+            Self::User(UserCall::Get(_)) => "user.get",
+            Self::User(UserCall::Search) => "user.search",
+            Self::User(UserCall::Update(_)) => "user.update",
+            Self::User(UserCall::Delete(_)) => "user.delete",
             Self::User(UserCall::Secret(_)) => "user.secret",
             Self::User(UserCall::RemoveSecret(_)) => "user.remove_secret",
             Self::User(UserCall::Keys(_)) => "user.keys",

@@ -387,6 +387,28 @@ impl World {
         self.users.get(id)
     }
 
+    /// The users of an organisation, in the order in which they were made.
+    pub(super) fn users_of<'a>(&'a self, org: &'a str) -> impl Iterator<Item = Cow<'a, User>> {
+        self.users.since(0).filter(move |user| user.org == org)
+    }
+
+    /// Gives a user another display name.
+    pub(super) fn rename_user(&mut self, now: Timestamp, id: &str, name: String) -> Option<Details> {
+        let user = self.users.get_mut(id)?;
+        user.name = name;
+        user.sequence += 1;
+        Some(user.details(now))
+    }
+
+    /// Removes a user with all that it could authenticate by.
+    pub(super) fn remove_user(&mut self, now: Timestamp, id: &str) -> Option<Details> {
+        let user = self.users.get(id)?.into_owned();
+        self.users.remove(id);
+        self.user_of_login.remove(&user.login);
+        self.tokens.retain(|_, token| token.user != id);
+        Some(Details { sequence: user.sequence + 1, ..user.details(now) })
+    }
+
     pub(super) fn user_of_login(&self, login: &str) -> Option<Cow<'_, User>> {
         let made = self.user_of_login.get(login).cloned();
         self.user(&made.or_else(|| self.users.seeded().id_of_login(login))?)
@@ -508,6 +530,11 @@ impl User {
     }
 
     /// What an answer about this user says, for a change made now.
+    /// Whether the event log has a secret of this user.
+    pub(super) fn has_secret(&self) -> bool {
+        self.secret.committed().is_some()
+    }
+
     pub(super) fn details(&self, now: Timestamp) -> Details {
         Details { sequence: self.sequence, created: now, changed: now, owner: self.org.clone() }
     }
