@@ -161,6 +161,16 @@ impl Case<'_> {
         *self.seed.lock().unwrap_or_else(PoisonError::into_inner) = Some(seed);
     }
 
+    /// How many steps there are.
+    pub(crate) fn mark(&self) -> usize {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Forgets the steps after a mark: what went well there is no part of what goes wrong later.
+    pub(crate) fn rewind(&self, mark: usize) {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).truncate(mark);
+    }
+
     /// A target that nobody else uses, with the secret it has now.
     pub async fn fresh_target(&self) -> Result<(Target, ClientSecret), Stop> {
         let (target, secret) = self.subject.fresh_target().await?;
@@ -246,7 +256,7 @@ impl Case<'_> {
     }
 
     async fn verdict(&self, target: &Target, secret: &ClientSecret, wanted: Verdict) -> Result<Verdict, Stop> {
-        let verdict = self.rotator().verify_until(target, secret, wanted, self.subject.clock()).await;
+        let verdict = self.rotator().verify_until(target, secret, wanted, self.subject.clock().as_ref()).await;
         let nth = self.note(secret);
         self.step(match &verdict {
             Ok(verdict) => format!("secret {nth} of {}: {verdict:?}", target.id()),

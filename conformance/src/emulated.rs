@@ -128,8 +128,8 @@ impl Subject for Emulated {
         self.has_organisations().then(|| target.clone().with_scope("org_id", seeded::foreign_organisation()))
     }
 
-    fn clock(&self) -> &dyn Clock {
-        &self.clock
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(self.clock.clone())
     }
 
     fn can_wait(&self) -> bool {

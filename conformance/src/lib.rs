@@ -5,6 +5,7 @@ mod case;
 pub mod cli;
 mod draw;
 pub mod emulated;
+pub mod engine;
 mod generated;
 mod listener;
 mod model;

@@ -51,6 +51,8 @@ pub enum Need {
     Faults,
     /// Disturbing every request for a while.
     Outages,
+    /// Running whole rotations over the adapter.
+    Engine,
     /// Moving the vendor's clock.
     Clock,
     /// Counting the requests that reach the vendor.
@@ -132,6 +134,7 @@ impl Need {
         match self {
             Self::Faults => "requests that can be disturbed",
             Self::Outages => "a vendor that can be down",
+            Self::Engine => "rotations from end to end",
             Self::Clock => "a clock that can be moved",
             Self::Counts => "a count of the requests that arrive",
             Self::Organisations => "organisations",

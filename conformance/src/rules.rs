@@ -1,6 +1,7 @@
 //! The rules, one file per family.
 
 mod conc;
+mod crash;
 mod err;
 mod fit;
 mod idem;
@@ -20,6 +21,7 @@ mod shown;
 mod so;
 mod tp;
 mod turns;
+mod workers;
 
 use crate::Rule;
 
@@ -46,6 +48,8 @@ pub fn all() -> Vec<Rule> {
         seq::RULES,
         conc::RULES,
         turns::RULES,
+        crash::RULES,
+        workers::RULES,
     ]
     .concat()
 }

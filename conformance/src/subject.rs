@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use cutover_core::{ClientSecret, Clock, SecretRotator, SystemClock, Target};
 
+use crate::engine::{Engine, Rotations};
 use crate::{Stop, Wire};
 
 /// An adapter together with a vendor behind it that it may do to as it likes.
@@ -47,8 +48,8 @@ pub trait Subject: fmt::Debug + Send + Sync {
     }
 
     /// The clock that adapter and vendor go by.
-    fn clock(&self) -> &dyn Clock {
-        &SystemClock
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(SystemClock)
     }
 
     /// Whether waiting on the clock takes no time, for adapter and vendor alike.
@@ -82,6 +83,11 @@ pub trait Subject: fmt::Debug + Send + Sync {
     /// How many requests for a secret have reached the vendor; `None` when that cannot be seen.
     fn issues_seen(&self) -> Option<u64> {
         None
+    }
+
+    /// What runs rotations over the adapter: the engine, unless another one is to be checked.
+    fn engine(&self) -> Arc<dyn Rotations> {
+        Arc::new(Engine::default())
     }
 
     /// The vendor past the adapter.

@@ -18,7 +18,9 @@ fn allowed(from: &str) -> Option<Vec<&'static str>> {
         "cutover-stytch" | "cutover-hopae" | "cutover-zitadel" => vec!["cutover-core", "cutover-http"],
         "cutover-stores" => vec!["cutover-core", "cutover-engine"],
         "cutover" => [&["cutover-core", "cutover-http", "cutover-engine", "cutover-stores"][..], &VENDORS].concat(),
-        "cutover-conformance" => [&["cutover-core", "cutover-http", "cutover-emulator"][..], &VENDORS].concat(),
+        "cutover-conformance" => {
+            [&["cutover-core", "cutover-http", "cutover-engine", "cutover-emulator"][..], &VENDORS].concat()
+        }
         "cutover-crash" => {
             [&["cutover-core", "cutover-http", "cutover-engine", "cutover-stores", "cutover-emulator"][..], &VENDORS]
                 .concat()

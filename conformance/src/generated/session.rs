@@ -388,7 +388,7 @@ impl<'a> Session<'a> {
         let verdict = match wanted {
             Some(wanted) => {
                 let wanted = if wanted { Verdict::Accepted } else { Verdict::Refused };
-                self.case.rotator().verify_until(target, &secret, wanted, clock).await
+                self.case.rotator().verify_until(target, &secret, wanted, clock.as_ref()).await
             }
             None if self.is_slow() && !self.case.subject().can_wait() => return Ok(None),
             None => {

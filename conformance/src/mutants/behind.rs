@@ -1,4 +1,4 @@
-//! A subject with another adapter in the place of its own.
+//! A subject with another adapter or another engine in the place of its own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use async_trait::async_trait;
 
 use cutover_core::{ClientSecret, Clock, SecretRotator, Target};
 
+use crate::engine::Rotations;
 use crate::{Disturbance, Fixture, Skip, Stop, Subject, Wire};
 
-type Wrap = Arc<dyn Fn(Arc<dyn SecretRotator>) -> Arc<dyn SecretRotator> + Send + Sync>;
-
-/// A fixture whose subjects have their adapter wrapped.
+type Wrap = Arc<dyn Fn(Box<dyn Subject>) -> Wrapped + Send + Sync>;
+/// A fixture whose subjects have their adapter wrapped, or their engine replaced.
 pub(super) struct Behind {
     fixture: Box<dyn Fixture>,
     wrap: Wrap,
@@ -23,6 +23,19 @@ impl Behind {
         fixture: Box<dyn Fixture>,
         wrap: impl Fn(Arc<dyn SecretRotator>) -> Arc<dyn SecretRotator> + Send + Sync + 'static,
     ) -> Box<dyn Fixture> {
+        let wrap = move |inner: Box<dyn Subject>| {
+            let rotator = wrap(Arc::clone(inner.rotator()));
+            Wrapped { engine: inner.engine(), inner, rotator }
+        };
+        Box::new(Self { fixture, wrap: Arc::new(wrap) })
+    }
+
+    /// What `fixture` makes, with this engine.
+    pub(super) fn engine(fixture: Box<dyn Fixture>, engine: Arc<dyn Rotations>) -> Box<dyn Fixture> {
+        let wrap = move |inner: Box<dyn Subject>| {
+            let rotator = Arc::clone(inner.rotator());
+            Wrapped { engine: Arc::clone(&engine), inner, rotator }
+        };
         Box::new(Self { fixture, wrap: Arc::new(wrap) })
     }
 }
@@ -34,9 +47,7 @@ impl Fixture for Behind {
     }
 
     async fn subject(&self) -> Result<Box<dyn Subject>, Stop> {
-        let inner = self.fixture.subject().await?;
-        let rotator = (self.wrap)(Arc::clone(inner.rotator()));
-        Ok(Box::new(Wrapped { inner, rotator }))
+        Ok(Box::new((self.wrap)(self.fixture.subject().await?)))
     }
 
     fn expected(&self) -> Option<Vec<Skip>> {
@@ -48,10 +59,11 @@ impl Fixture for Behind {
     }
 }
 
-/// A subject that is another one but for its adapter. Every method is passed on, those with a default too.
+/// A subject that is another one but for its adapter and its engine. Every method is passed on, those with a default too.
 struct Wrapped {
     inner: Box<dyn Subject>,
     rotator: Arc<dyn SecretRotator>,
+    engine: Arc<dyn Rotations>,
 }
 
 #[async_trait]
@@ -80,7 +92,7 @@ impl Subject for Wrapped {
         self.inner.abroad(target)
     }
 
-    fn clock(&self) -> &dyn Clock {
+    fn clock(&self) -> Arc<dyn Clock> {
         self.inner.clock()
     }
 
@@ -106,6 +118,10 @@ impl Subject for Wrapped {
 
     fn issues_seen(&self) -> Option<u64> {
         self.inner.issues_seen()
+    }
+
+    fn engine(&self) -> Arc<dyn Rotations> {
+        Arc::clone(&self.engine)
     }
 
     fn wire(&self) -> Option<&dyn Wire> {

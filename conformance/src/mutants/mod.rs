@@ -3,6 +3,7 @@
 mod adapters;
 mod behind;
 mod between;
+mod engines;
 mod vendors;
 
 use std::fmt;
@@ -41,9 +42,14 @@ impl Mutant {
         (self.fixtures)()
     }
 
-    /// Whether a rule can tell this mutant from what is right: one that asks past the adapter does not see the adapter.
+    /// Whether a rule can tell this mutant from what is right: one that asks past the adapter does not see the adapter,
+    /// and only one that runs an engine sees that.
     fn shows_to(&self, rule: &Rule) -> bool {
-        self.layer == Layer::Vendor || !rule.needs.contains(&Need::Wire)
+        match self.layer {
+            Layer::Vendor => !rule.needs.contains(&Need::Engine),
+            Layer::Adapter => !rule.needs.contains(&Need::Wire) && !rule.needs.contains(&Need::Engine),
+            Layer::Engine => rule.needs.contains(&Need::Engine),
+        }
     }
 
     /// Which of `rules` notice.
@@ -71,7 +77,7 @@ impl Mutant {
 
 /// Every mutant.
 pub fn all() -> Vec<Mutant> {
-    [adapters::all(), vendors::all()].concat()
+    [vendors::all(), adapters::all(), engines::all()].concat()
 }
 
 /// Which rules notice which mutant, in the order of [`all`].

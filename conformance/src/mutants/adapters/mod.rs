@@ -26,7 +26,8 @@ use crate::report::Layer;
 
 /// The kinds of client on which a mutant is run: one where it shows is enough, and fast.
 type Kinds = &'static [&'static str];
-const STYTCH: Kinds = &["stytch m2m"];
+/// Not `stytch m2m`, whose tokens take long to sign.
+const STYTCH: Kinds = &["stytch connected_app"];
 const HOPAE: Kinds = &["hopae app"];
 const ZITADEL: Kinds = &["zitadel api"];
 
@@ -145,7 +146,7 @@ impl<W: Wrong> fmt::Debug for Adapter<W> {
 }
 
 /// Another reply of the same bytes. Of its headers, those that the adapters read.
-fn copy(reply: &Reply) -> Reply {
+pub(super) fn copy(reply: &Reply) -> Reply {
     with_body(reply, reply.is_whole(), reply.expose_body())
 }
 
@@ -158,7 +159,7 @@ fn with_body(reply: &Reply, whole: bool, body: &[u8]) -> Reply {
 }
 
 /// A proof that `reply` is kept as the answer to `attempt`, for those who should have none.
-fn forged(attempt: &Attempt, reply: Reply) -> Kept {
+pub(super) fn forged(attempt: &Attempt, reply: Reply) -> Kept {
     let kept = Kept::keep(&MemoryKeeper::default(), attempt, reply).now_or_never();
     kept.and_then(Result::ok).expect("memory keeps everything, at once")
 }
