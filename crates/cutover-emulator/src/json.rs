@@ -91,6 +91,14 @@ impl Json {
         }
     }
 
+    /// Adds a member that is not there yet.
+    pub(crate) fn add(&mut self, name: &'static str, value: Self) {
+        if let Self::Object(members) = self {
+            debug_assert!(members.iter().all(|(known, _)| known != name), "each name once");
+            members.push((Cow::Borrowed(name), value));
+        }
+    }
+
     /// Removes a member.
     pub(crate) fn remove(&mut self, name: &str) {
         if let Self::Object(members) = self {

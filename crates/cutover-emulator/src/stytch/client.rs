@@ -72,16 +72,16 @@ impl Client {
             Fields::M2m(fields) => fields.shown(),
         };
         let last_four = |kept: &Option<Kept>| kept.as_ref().map(|kept| kept.last_four.clone());
-        shown.set("client_id", json!(self.id));
-        shown.set("client_secret_last_four", json!(move last_four(&self.current)));
-        shown.set("next_client_secret_last_four", json!(move last_four(&self.next)));
+        shown.add("client_id", json!(self.id));
+        shown.add("client_secret_last_four", json!(move last_four(&self.current)));
+        shown.add("next_client_secret_last_four", json!(move last_four(&self.next)));
         match shape {
             Shape::Base if self.family() == Family::ConnectedApp => {
-                shown.set("creation_method", Json::Text(settings.creation_method.name()));
+                shown.add("creation_method", Json::Text(settings.creation_method.name()));
             }
             Shape::Base | Shape::WithSecret(None) => {}
-            Shape::WithSecret(Some(secret)) => shown.set("client_secret", json!(secret)),
-            Shape::WithNextSecret(secret) => shown.set("next_client_secret", json!(secret)),
+            Shape::WithSecret(Some(secret)) => shown.add("client_secret", json!(secret)),
+            Shape::WithNextSecret(secret) => shown.add("next_client_secret", json!(secret)),
         }
         if settings.older_server == OlderServer::On {
             shown.remove("creation_method");

@@ -199,21 +199,19 @@ impl Stytch {
     }
 
     fn find(&self, family: Family, id: &str) -> Result<Cow<'_, Client>, Problem> {
-        self.clients.get(family, id).ok_or_else(|| self.no_such_client(family))
+        self.clients.get(family, id).ok_or_else(|| no_such_client(self.prefix(family), self.status_of_unknown(family)))
     }
 
     fn find_mut(&mut self, family: Family, id: &str) -> Result<&mut Client, Problem> {
-        let problem = self.no_such_client(family);
-        self.clients.get_mut(family, id).ok_or(problem)
+        let (kind, status) = (self.prefix(family), self.status_of_unknown(family));
+        self.clients.get_mut(family, id).ok_or_else(|| no_such_client(kind, status))
     }
 
-    fn no_such_client(&self, family: Family) -> Problem {
-        let status = match (family, self.settings.unknown_m2m_client_status) {
+    fn status_of_unknown(&self, family: Family) -> u16 {
+        match (family, self.settings.unknown_m2m_client_status) {
             (Family::M2m, UnknownM2mClientStatus::BadRequest) => 400,
             (Family::M2m, UnknownM2mClientStatus::NotFound) | (Family::ConnectedApp, _) => 404,
-        };
-        let kind = format!("{}_not_found", self.prefix(family));
-        Problem::api(status, kind, "There is no such client.")
+        }
     }
 
     fn rotation_problem(&self, family: Family, what: &str, message: &'static str) -> Problem {
@@ -282,6 +280,10 @@ impl Stytch {
         };
         secret::base64url(&mut self.rng, len)
     }
+}
+
+fn no_such_client(kind: &str, status: u16) -> Problem {
+    Problem::api(status, format!("{kind}_not_found"), "There is no such client.")
 }
 
 /// The body as `T`; an empty one and `null` are an empty object.

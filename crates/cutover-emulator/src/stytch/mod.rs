@@ -87,7 +87,7 @@ impl Stytch {
     fn refuse(&self, problem: &Problem, rng: &mut fastrand::Rng) -> Response {
         let mut body = problem.body(&request_id(rng));
         if problem.dialect == Dialect::Api && self.settings.unknown_fields == UnknownFields::Present {
-            body.set("error_details", json!({}));
+            body.add("error_details", json!({}));
         }
         let response = self.write(problem.status, body, rng);
         if problem.challenge {
@@ -123,10 +123,10 @@ impl Model for Stytch {
         match answered {
             Err(problem) => self.refuse(&problem, &mut rng),
             Ok((status, mut body)) => {
-                body.set("status_code", json!(status));
-                body.set("request_id", Json::from(request_id(&mut rng)));
+                body.add("status_code", json!(status));
+                body.add("request_id", Json::from(request_id(&mut rng)));
                 if self.settings.unknown_fields == UnknownFields::Present {
-                    body.set("served_by", json!({ "region": null }));
+                    body.add("served_by", json!({ "region": null }));
                 }
                 self.write(status, body, &mut rng)
             }

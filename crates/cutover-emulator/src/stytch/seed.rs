@@ -83,12 +83,16 @@ impl Clients {
     }
 
     fn id(&self, number: usize) -> String {
+        format!("{}{}", self.family.id_prefix(), self.uuid(number))
+    }
+
+    fn uuid(&self, number: usize) -> uuid::Uuid {
         let there = self.ids.there(number);
         let mut bytes = [0; 16];
         rng_of(self.seed, there, number).fill(&mut bytes);
         // The first six bytes of a random UUID are free of meaning.
         bytes[..6].copy_from_slice(&there.to_be_bytes()[2..]);
-        format!("{}{}", self.family.id_prefix(), uuid::Builder::from_random_bytes(bytes).into_uuid())
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
     fn secret(&self, number: usize) -> String {
@@ -113,9 +117,14 @@ impl Seeded for Clients {
     }
 
     fn number(&self, id: &str) -> Option<usize> {
-        let id_of = uuid::Uuid::try_parse(id.strip_prefix(self.family.id_prefix())?).ok()?;
-        let [a, b, c, d, e, f, ..] = *id_of.as_bytes();
+        let text = id.strip_prefix(self.family.id_prefix())?;
+        // A UUID can be written in other ways that are nobody's id: with capitals, without hyphens.
+        if text.len() != uuid::fmt::Hyphenated::LENGTH || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
+        let id = uuid::Uuid::try_parse(text).ok()?;
+        let [a, b, c, d, e, f, ..] = *id.as_bytes();
         let number = self.ids.back(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))?;
-        (number < self.count && self.id(number) == id).then_some(number)
+        (number < self.count && self.uuid(number) == id).then_some(number)
     }
 }

@@ -74,15 +74,19 @@ impl Targets {
     }
 
     fn id(&self, slot: usize) -> String {
-        let within = rng_of(self.seed, 0, slot).u64(1..ID_STEP);
-        (self.first_id + slot as u64 * ID_STEP + within).to_string()
+        self.id_number(slot).to_string()
+    }
+
+    fn id_number(&self, slot: usize) -> u64 {
+        self.first_id + slot as u64 * ID_STEP + rng_of(self.seed, 0, slot).u64(1..ID_STEP)
     }
 
     /// The place in the row of ids that `id` has.
     fn slot(&self, id: &str) -> Option<usize> {
-        let above = id.parse::<u64>().ok()?.checked_sub(self.first_id)?;
-        let slot = usize::try_from(above / ID_STEP).ok()?;
-        (slot < 2 * self.count && self.id(slot) == id).then_some(slot)
+        // A number can be written in other ways that are nobody's id: `+5`, `05`.
+        let number = id.parse::<u64>().ok().filter(|_| id.starts_with(|first| matches!(first, '1'..='9')))?;
+        let slot = usize::try_from(number.checked_sub(self.first_id)? / ID_STEP).ok()?;
+        (slot < 2 * self.count && self.id_number(slot) == number).then_some(slot)
     }
 
     fn secret(&self, at: usize) -> String {
