@@ -1,5 +1,6 @@
 //! One HTML page that needs nothing else: no network, and scripts only for filtering.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 
 use base64::Engine as _;
@@ -8,13 +9,16 @@ use sha2::{Digest as _, Sha256};
 
 use super::Report;
 use super::terminal::plural;
-use super::view::{CheckView, Found, KillView, RuleView, View, shown};
+use super::view::{CheckView, Found, Group, KillView, RuleView, View, shown};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// So many failures are open from the start; more would make a page that nobody scrolls through.
 const OPEN: usize = 8;
+
+/// A reason of so many bytes stands out; a longer one would only shout.
+const SHORT: usize = 240;
 
 impl Report {
     /// The report as one HTML page.
@@ -73,7 +77,8 @@ fn head(page: &mut Page, view: &View) {
     let verdict = match view.verdict {
         "held" => "Every promise that applies was held.",
         "broken" if view.counts.broken > 0 => "Promises were broken.",
-        "broken" => "Something is not as expected.",
+        "broken" if view.counts.unexpected > 0 => "Something is not as expected.",
+        "broken" => "Every promise was held, but the suite has gaps.",
         _ => "Nothing was broken, but not everything could be set up.",
     };
     page.add(format_args!(
@@ -144,41 +149,51 @@ fn failures(page: &mut Page, view: &View) {
         return;
     }
     page.add("<section id=\"failures\" aria-labelledby=\"h-failures\">\n<h2 id=\"h-failures\">To look at</h2>\n");
-    for gap in &view.gaps {
-        page.add(format_args!(
-            "<details class=\"failure\" data-o=\"broken\" open><summary><span class=\"badge broken\">the suite itself</span> \
-             {}</summary></details>\n",
-            Text(gap)
-        ));
+    for (nth, group) in view.groups().iter().enumerate() {
+        failure(page, view, group, nth < OPEN);
     }
-    for (nth, check) in view.failures().enumerate() {
-        failure(page, view, check, nth < OPEN);
-    }
+    gaps(page, view);
     page.add("</section>\n");
 }
 
-fn failure(page: &mut Page, view: &View, check: &CheckView, open: bool) {
+/// What is wrong with the suite itself.
+fn gaps(page: &mut Page, view: &View) {
+    if view.gaps.is_empty() {
+        return;
+    }
+    page.add("<h3 class=\"alone\">Gaps of the suite itself</h3>\n<ul>");
+    for gap in &view.gaps_told() {
+        page.add(format_args!("<li data-o=\"broken\">{}</li>", Text(gap)));
+    }
+    page.add("</ul>\n");
+}
+
+fn failure(page: &mut Page, view: &View, group: &Group<'_>, open: bool) {
+    let check = group.first();
     let (class, word) = match check.outcome {
         Found::Broken => ("broken", "broken"),
         Found::NotSetUp => ("not_set_up", "not set up"),
         Found::Held | Found::NotApplicable => ("unexpected", "not as expected"),
     };
-    let rule = view.rule(check);
+    let rule = view.rule(check).filter(|_| check.outcome != Found::NotSetUp);
     page.add(format_args!(
         "<details class=\"failure {class}\" id=\"{}\" data-o=\"{}\"{}><summary><span class=\"badge {class}\">{word}</span> \
-         <h3>{} on {}</h3><p>{}</p></summary>\n<dl class=\"story\">\n",
-        anchor(check),
+         <h3>{}</h3><p>{}</p></summary>\n<dl class=\"story\">\n",
+        anchor((check.nth_rule, check.nth_subject)),
         outcomes(check),
         if open { " open" } else { "" },
-        Text(&check.rule),
-        Text(&check.subject),
+        Text(&group.title()),
         Text(rule.map_or("", |rule| &rule.title)),
     ));
     for found in check.reason.iter().filter(|_| check.unexpected.is_none()).chain(&check.unexpected) {
-        page.add(format_args!("<dt>Found</dt><dd class=\"found\">{}</dd>\n", Text(found)));
+        let class = if found.len() <= SHORT { "found short" } else { "found" };
+        page.add(format_args!("<dt>Found</dt><dd class=\"{class}\">{}</dd>\n", Text(found)));
     }
     if let Some(rule) = rule {
         page.add(format_args!("<dt>Rests on</dt><dd><blockquote>{}</blockquote></dd>\n", Text(&rule.rests_on)));
+    }
+    if let Some((what, names)) = group.others() {
+        page.add(format_args!("<dt>{} {what}</dt><dd>{}</dd>\n", names.len(), Text(&names.join(", "))));
     }
     if !check.steps.is_empty() {
         page.add("<dt>Script</dt><dd><ol class=\"script\">");
@@ -203,8 +218,9 @@ fn failure(page: &mut Page, view: &View, check: &CheckView, open: bool) {
     page.add("</dl></details>\n");
 }
 
-fn anchor(check: &CheckView) -> String {
-    format!("f-{}-{}", check.nth_rule, check.nth_subject)
+/// The name of a failure's place, by its rule's and its subject's.
+fn anchor((rule, subject): (usize, usize)) -> String {
+    format!("f-{rule}-{subject}")
 }
 
 /// What the filter knows a check by.
@@ -241,12 +257,21 @@ fn matrix(page: &mut Page, view: &View) {
          <div class=\"wide\" role=\"region\" aria-labelledby=\"h-matrix\" tabindex=\"0\"><table class=\"matrix\">\n\
          <thead><tr><th scope=\"col\">Rule</th>",
     );
-    for subject in &view.subjects {
-        page.add(format_args!("<th scope=\"col\" class=\"up\"><span>{}</span></th>", Text(&subject.name)));
+    let columns = view.columns();
+    for column in &columns {
+        let more = if column.others.is_empty() { String::new() } else { format!(" +{}", column.others.len()) };
+        let name = Text(&view.subjects[column.first].name);
+        page.add(format_args!("<th scope=\"col\" class=\"up\"><span>{name}{more}</span></th>"));
     }
     page.add("</tr></thead>\n<tbody>\n");
+    let groups = view.groups();
+    let told = |group: &Group<'_>| {
+        let first = (group.first().nth_rule, group.first().nth_subject);
+        group.all().iter().map(|check| ((check.nth_rule, check.nth_subject), first)).collect::<Vec<_>>()
+    };
+    let anchors: HashMap<_, _> = groups.iter().flat_map(told).collect();
     for (nth, rule) in view.rules.iter().enumerate() {
-        let checks: Vec<Option<&CheckView>> = (0..view.subjects.len()).map(|subject| view.at(nth, subject)).collect();
+        let checks: Vec<Option<&CheckView>> = columns.iter().map(|column| view.at(nth, column.first)).collect();
         let mut known: Vec<String> = checks.iter().flatten().map(|check| outcomes(check)).collect();
         known.sort();
         known.dedup();
@@ -258,20 +283,29 @@ fn matrix(page: &mut Page, view: &View) {
         ));
         for check in checks {
             match check {
-                Some(check) => cell(page, check),
+                Some(check) => cell(page, check, anchors.get(&(check.nth_rule, check.nth_subject)).copied()),
                 None => page.add("<td></td>"),
             }
         }
         page.add("</tr>\n");
     }
-    page.add("</tbody></table></div>\n</section>\n");
+    page.add("</tbody></table></div>\n");
+    if columns.iter().any(|column| !column.others.is_empty()) {
+        page.add("<details><summary>Subjects that came out alike</summary>\n<dl class=\"alike\">");
+        for column in columns.iter().filter(|column| !column.others.is_empty()) {
+            let names = view.alike(column).join(" ");
+            page.add(format_args!("<dt>{}</dt><dd>{}</dd>\n", Text(&view.subjects[column.first].name), Text(&names)));
+        }
+        page.add("</dl></details>\n");
+    }
+    page.add("</section>\n");
 }
 
-fn cell(page: &mut Page, check: &CheckView) {
+fn cell(page: &mut Page, check: &CheckView, told: Option<(usize, usize)>) {
     let (class, sign, words) = sign(check);
     let inside = format!("<span aria-hidden=\"true\">{sign}</span><span class=\"unseen\">{words}</span>");
-    if check.is_failure() {
-        page.add(format_args!("<td><a class=\"{class}\" href=\"#{}\">{inside}</a></td>", anchor(check)));
+    if let Some(place) = told {
+        page.add(format_args!("<td><a class=\"{class}\" href=\"#{}\">{inside}</a></td>", anchor(place)));
         return;
     }
     match &check.reason {
@@ -344,7 +378,7 @@ fn mutant(page: &mut Page, kill: &KillView) {
     let others: Vec<&str> = kill.killed_by.iter().map(String::as_str).filter(|rule| *rule != kill.named).collect();
     let also = if others.is_empty() { "–".to_owned() } else { others.join(", ") };
     page.add(format_args!(
-        "<tr data-o=\"{class}\"><th scope=\"row\">{}</th><td data-is=\"In\">{}</td>\
+        "<tr data-o=\"{class}\"><th scope=\"row\">{}</th><td data-is=\"In\" class=\"id\">{}</td>\
          <td data-is=\"Has to be found by\"><b class=\"id\">{}</b> <span class=\"{class} id\">{word}</span></td><td data-is=\"Also found by\">{}</td></tr>\n",
         Text(&kill.name),
         kill.layer,

@@ -4,13 +4,20 @@ use std::fmt::Write as _;
 
 use super::Report;
 use super::terminal::plural;
-use super::view::{CheckView, Found, LAYERS, View, shown};
+use super::text::cut;
+use super::view::{CheckView, Found, Group, LAYERS, View, shown};
 
 /// GitHub drops a summary of more than 1 MiB as a whole; the sum and a note still have to fit below that.
 const FAILURES_MAX: usize = 600 << 10;
 
 /// The most bytes of each table.
 const TABLE_MAX: usize = 150 << 10;
+
+/// The most characters of a list of names: enough to see which.
+const OTHERS_MAX: usize = 2_000;
+
+/// The most characters of the suite's gaps.
+const GAPS_MAX: usize = 20_000;
 
 /// So many subjects stand side by side in a table that can be read.
 const BLOCK: usize = 12;
@@ -67,24 +74,24 @@ fn failures(page: &mut String, view: &View) {
     page.push_str("### To look at\n\n");
     let from = page.len();
     let mut left_out = 0;
-    for check in view.failures() {
+    for group in view.groups() {
         if page.len() - from > FAILURES_MAX {
             left_out += 1;
             continue;
         }
-        failure(page, view, check);
+        failure(page, view, &group);
     }
     if left_out > 0 {
         let _infallible = writeln!(page, "{left_out} more are left out here; the HTML and JSON reports have all.\n");
     }
     if !view.gaps.is_empty() {
-        let gaps = view.gaps.iter().take(200).map(String::as_str).collect::<Vec<_>>().join("\n");
-        let _infallible = writeln!(page, "The suite itself:\n\n<pre>{}</pre>\n", escaped(&gaps));
+        let gaps = view.gaps_told().join("\n");
+        let _infallible = writeln!(page, "The suite itself:\n\n<pre>{}</pre>\n", escaped(&cut(&gaps, GAPS_MAX)));
     }
 }
 
-fn failure(page: &mut String, view: &View, check: &CheckView) {
-    let (rule, subject) = (escaped(&check.rule), escaped(&check.subject));
+fn failure(page: &mut String, view: &View, group: &Group<'_>) {
+    let check = group.first();
     let word = if check.outcome == Found::Broken || check.outcome == Found::NotSetUp {
         check.outcome.words()
     } else {
@@ -98,11 +105,16 @@ fn failure(page: &mut String, view: &View, check: &CheckView) {
     super::script(&mut story, check);
     let _infallible = write!(
         page,
-        "<details><summary><b>{rule}</b> on <b>{subject}</b>: {word}. {title}</summary>\n\n<pre>{}</pre>\n",
+        "<details><summary><b>{}</b>: {word}. {title}</summary>\n\n<pre>{}</pre>\n",
+        escaped(&group.title()),
         escaped(story.trim_end())
     );
     if let Some(rule) = view.rule(check) {
         let _infallible = writeln!(page, "<p>Rests on: {}</p>", escaped(&rule.rests_on));
+    }
+    if let Some((what, names)) = group.others() {
+        let _infallible =
+            writeln!(page, "<p>{} {what}: {}</p>", names.len(), escaped(cut(&names.join(", "), OTHERS_MAX).as_ref()));
     }
     if let Some(again) = &check.again {
         let _infallible = writeln!(page, "<pre>{}</pre>", escaped(again));
@@ -113,23 +125,22 @@ fn failure(page: &mut String, view: &View, check: &CheckView) {
 fn matrix(page: &mut String, view: &View) {
     page.push_str("<details><summary>Rules by subjects</summary>\n\n");
     let from = page.len();
-    for nth in 0..view.subjects.len().div_ceil(BLOCK) {
-        let subjects = nth * BLOCK..((nth + 1) * BLOCK).min(view.subjects.len());
-        let names = view.subjects[subjects.clone()].iter().map(|subject| escaped(&subject.name));
-        let _infallible = write!(
-            page,
-            "| rule | {} |\n| :-- |{}\n",
-            names.collect::<Vec<_>>().join(" | "),
-            " :-: |".repeat(subjects.len())
-        );
+    let columns = view.columns();
+    for block in columns.chunks(BLOCK) {
+        let names = block.iter().map(|column| match column.others.len() {
+            0 => escaped(&view.subjects[column.first].name),
+            more => format!("{} and {more} alike", escaped(&view.subjects[column.first].name)),
+        });
+        let names = names.collect::<Vec<_>>().join(" | ");
+        let _infallible = write!(page, "| rule | {names} |\n| :-- |{}\n", " :-: |".repeat(block.len()));
         for (nth, rule) in view.rules.iter().enumerate() {
             if page.len() - from > TABLE_MAX {
                 page.push_str("\nThe rest is left out here; the HTML and JSON reports have it.\n\n</details>\n\n");
                 return;
             }
             let _infallible = write!(page, "| {} |", escaped(&rule.id));
-            for subject in subjects.clone() {
-                let _infallible = write!(page, " {} |", mark(view.at(nth, subject)));
+            for column in block {
+                let _infallible = write!(page, " {} |", mark(view.at(nth, column.first)));
             }
             page.push('\n');
         }

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::Report;
 use super::text::{cut, wrapped};
-use super::view::{CheckView, Found, LAYERS, View, shown};
+use super::view::{CheckView, Column, Found, Group, LAYERS, View, shown};
 
 /// The widest line of a table or of prose. Commands to copy are never broken.
 const WIDTH: usize = 80;
@@ -39,11 +39,14 @@ impl Report {
     pub fn terminal(&self, colours: Colours) -> String {
         let mut page = Page { text: String::new(), colours };
         let view = View::of(self);
-        for nth in 0..view.subjects.len().div_ceil(BLOCK) {
-            let from = nth * BLOCK;
-            let to = (from + BLOCK).min(view.subjects.len());
-            matrix(&mut page, &view, from, to, to == view.subjects.len());
+        let columns = view.columns();
+        for (nth, block) in columns.chunks(BLOCK).enumerate() {
+            if nth > 0 {
+                page.line("");
+            }
+            matrix(&mut page, &view, block, (nth + 1) * BLOCK >= columns.len());
         }
+        alike(&mut page, &view, &columns);
         failures(&mut page, &view);
         sum(&mut page, &view);
         page.text
@@ -84,34 +87,28 @@ const FAINT: &str = "2";
 const STRONG: &str = "1";
 
 /// Rules by some of the subjects; beside the last of them how many mutants each rule kills.
-fn matrix(page: &mut Page, view: &View, from: usize, to: usize, with_kills: bool) {
-    if from > 0 {
-        page.line("");
-    }
+fn matrix(page: &mut Page, view: &View, columns: &[Column], with_kills: bool) {
     let kills = with_kills && view.mutants.is_some();
     let stair = |depth: usize| format!("{:MARKS$}{}", "", "| ".repeat(depth));
-    for (depth, subject) in view.subjects[from..to].iter().enumerate() {
-        let name = page.paint(STRONG, cut(&subject.name, WIDTH - MARKS - 2 * depth));
-        page.line(format_args!("{}{name}", stair(depth)));
+    for (depth, column) in columns.iter().enumerate() {
+        let more = if column.others.is_empty() { String::new() } else { format!(" +{}", column.others.len()) };
+        let name = cut(&view.subjects[column.first].name, WIDTH - MARKS - 2 * depth - more.len());
+        let name = page.paint(STRONG, name);
+        page.line(format_args!("{}{name}{more}", stair(depth)));
     }
     if kills {
         for (nth, layer) in LAYERS.iter().enumerate() {
-            let steps = "|  ".repeat(nth);
-            page.line(format_args!(
-                "{} {steps}{}",
-                stair(to - from),
-                page.paint(FAINT, format_args!("wrong {layer}s it found"))
-            ));
+            let found = page.paint(FAINT, format_args!("wrong {layer}s it found"));
+            page.line(format_args!("{} {}{found}", stair(columns.len()), "|  ".repeat(nth)));
         }
     }
     for (nth, rule) in view.rules.iter().enumerate() {
         let mut line = format!("{:MARKS$}", cut(&rule.id, MARKS - 1));
-        let mut width = MARKS;
-        for subject in from..to {
-            line.push_str(&mark(page, view.at(nth, subject)));
+        for column in columns {
+            line.push_str(&mark(page, view.at(nth, column.first)));
             line.push(' ');
-            width += 2;
         }
+        let mut width = MARKS + 2 * columns.len();
         if kills {
             for layer in LAYERS {
                 let killed = view.kills(rule, layer).filter(|killed| *killed > 0);
@@ -121,6 +118,15 @@ fn matrix(page: &mut Page, view: &View, from: usize, to: usize, with_kills: bool
             }
         }
         page.line(format_args!("{line} {}", cut(&rule.title, WIDTH - width - 1)));
+    }
+}
+
+/// What stands behind the `+` of a column.
+fn alike(page: &mut Page, view: &View, columns: &[Column]) {
+    for column in columns.iter().filter(|column| !column.others.is_empty()) {
+        page.line("");
+        page.prose(0, "", &format!("{}, and alike:", view.subjects[column.first].name));
+        page.prose(2, "", &view.alike(column).join(" "));
     }
 }
 
@@ -138,52 +144,37 @@ fn mark(page: &Page, check: Option<&CheckView>) -> String {
 }
 
 fn failures(page: &mut Page, view: &View) {
-    let mut told: Vec<(&str, Option<&str>)> = Vec::new();
-    let mut left_out = 0;
-    for check in view.failures() {
-        let reason = check.reason.as_deref();
-        if check.outcome == Found::NotSetUp && told.contains(&(&check.subject, reason)) {
-            // A subject that cannot be set up says so once.
-            continue;
-        }
-        if told.len() == TOLD {
-            left_out += 1;
-            continue;
-        }
-        told.push((&check.subject, reason));
-        failure(page, view, check);
+    let groups = view.groups();
+    for group in groups.iter().take(TOLD) {
+        failure(page, view, group);
     }
-    if left_out > 0 {
-        page.line(format_args!(
-            "\n{left_out} more failures are left out here; --html FILE and --json-file FILE have all."
-        ));
+    if groups.len() > TOLD {
+        let more = groups.len() - TOLD;
+        page.line(format_args!("\n{more} more are left out here; --html FILE and --json-file FILE have all."));
     }
-    for gap in &view.gaps {
-        page.line("");
-        page.prose(0, "SUITE  ", gap);
+    if !view.gaps.is_empty() {
+        page.line(format_args!("\n{} of the suite itself", page.paint(BAD, "GAPS")));
+        view.gaps_told().iter().for_each(|gap| page.prose(2, "- ", gap));
     }
 }
 
-fn failure(page: &mut Page, view: &View, check: &CheckView) {
+fn failure(page: &mut Page, view: &View, group: &Group<'_>) {
+    let check = group.first();
     let (word, colour) = match check.outcome {
         Found::Broken => ("BROKEN", BAD),
         Found::NotSetUp => ("NOT SET UP", ODD),
         _ => ("NOT EXPECTED", BAD),
     };
     page.line("");
-    page.line(format_args!("{} {} on {}", page.paint(colour, word), page.paint(STRONG, &check.rule), check.subject));
-    let same = view.checks.iter().filter(|other| {
-        check.outcome == Found::NotSetUp && (&other.subject, &other.reason) == (&check.subject, &check.reason)
-    });
-    let same = same.count();
-    if let Some(rule) = view.rule(check).filter(|_| check.outcome != Found::NotSetUp || same == 1) {
+    page.line(format_args!("{} {}", page.paint(colour, word), page.paint(STRONG, group.title())));
+    if let Some(rule) = view.rule(check).filter(|_| check.outcome != Found::NotSetUp) {
         page.prose(2, "promise   ", &rule.title);
         page.prose(2, "rests on  ", &rule.rests_on);
     }
     let found = check.reason.iter().filter(|_| check.unexpected.is_none()).chain(&check.unexpected);
     found.for_each(|found| page.prose(2, "found     ", found));
-    if same > 1 {
-        page.line(format_args!("  and so for {same} rules on this subject"));
+    if let Some((what, names)) = group.others() {
+        page.prose(2, &format!("{what:10}"), &names.join(", "));
     }
     if !check.steps.is_empty() {
         page.line("  script");

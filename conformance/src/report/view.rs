@@ -1,5 +1,7 @@
 //! A report made fit to be shown: cleaned and cut once, then written in any form.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -136,6 +138,74 @@ impl View {
         self.checks.iter().filter(|check| check.is_failure())
     }
 
+    /// The failures, those together that say the same: one rule on several subjects, or a subject that cannot be set up
+    /// for several rules.
+    pub(super) fn groups(&self) -> Vec<Group<'_>> {
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        let mut places: HashMap<_, usize> = HashMap::new();
+        for check in self.failures() {
+            let of = if check.outcome == Found::NotSetUp {
+                (None, Some(check.nth_subject))
+            } else {
+                (Some(check.nth_rule), None)
+            };
+            let said = check.unexpected.as_ref().or(check.reason.as_ref()).map(|said| without_numbers(said));
+            match places.entry((of, check.outcome.words(), said)) {
+                Entry::Occupied(place) => groups[*place.get()].checks.push(check),
+                Entry::Vacant(place) => {
+                    place.insert(groups.len());
+                    groups.push(Group { checks: vec![check] });
+                }
+            }
+        }
+        groups
+    }
+
+    /// The columns of a matrix: a subject, with those of its further forms on which every rule came out alike.
+    pub(super) fn columns(&self) -> Vec<Column> {
+        let mut rows: Vec<Vec<_>> = vec![Vec::new(); self.subjects.len()];
+        for check in &self.checks {
+            if let Some(row) = rows.get_mut(check.nth_subject) {
+                row.push((check.nth_rule, check.outcome.words(), check.unexpected.is_some()));
+            }
+        }
+        let mut columns: Vec<Column> = Vec::new();
+        let mut places: HashMap<_, usize> = HashMap::new();
+        for (nth, row) in rows.into_iter().enumerate() {
+            let name = &self.subjects[nth].name;
+            match places.entry((base(name).to_owned(), row)) {
+                Entry::Occupied(place) => columns[*place.get()].others.push(nth),
+                Entry::Vacant(place) => {
+                    place.insert(columns.len());
+                    columns.push(Column { first: nth, others: Vec::new() });
+                }
+            }
+        }
+        columns
+    }
+
+    /// The names of a column's other subjects, without what they have in common with the first.
+    pub(super) fn alike(&self, column: &Column) -> Vec<&str> {
+        let short = |nth: &usize| {
+            let name = self.subjects[*nth].name.as_str();
+            name.get(base(name).len()..).map(str::trim_start).filter(|form| !form.is_empty()).unwrap_or(name)
+        };
+        column.others.iter().map(short).collect()
+    }
+
+    /// The gaps of the suite as they are told: rules that notice nothing in one line.
+    pub(super) fn gaps_told(&self) -> Vec<String> {
+        let (idle, mut told): (Vec<String>, Vec<String>) =
+            self.gaps.iter().cloned().partition(|gap| gap.ends_with(NOTICES_NONE));
+        if idle.len() < 2 {
+            told.extend(idle);
+        } else {
+            let rules = idle.iter().map(|gap| gap.trim_end_matches(NOTICES_NONE).trim_end());
+            told.push(format!("{} rules notice no mutant: {}", idle.len(), rules.collect::<Vec<_>>().join(", ")));
+        }
+        told
+    }
+
     /// The check of one rule on one subject, by their places.
     pub(super) fn at(&self, rule: usize, subject: usize) -> Option<&CheckView> {
         // Rule by rule is how a run goes; a report put together in another way is searched.
@@ -159,6 +229,64 @@ impl View {
         let mutants = self.mutants.as_ref()?;
         Some((mutants.len(), mutants.iter().filter(|kill| kill.killed_by_name).count()))
     }
+}
+
+/// How a gap ends that is about a rule that notices no mutant.
+const NOTICES_NONE: &str = "notices no mutant";
+
+/// Failures that say the same.
+#[derive(Debug)]
+pub(super) struct Group<'v> {
+    checks: Vec<&'v CheckView>,
+}
+
+/// A subject, and those that came out alike.
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) first: usize,
+    pub(super) others: Vec<usize>,
+}
+
+impl<'v> Group<'v> {
+    /// The first of them, which stands for all.
+    pub(super) fn first(&self) -> &'v CheckView {
+        self.checks[0]
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> &[&'v CheckView] {
+        &self.checks
+    }
+
+    /// Which rule on which subject, in short.
+    pub(super) fn title(&self) -> String {
+        let CheckView { rule, subject, outcome, .. } = self.first();
+        match (self.checks.len() - 1, outcome) {
+            (0, _) => format!("{rule} on {subject}"),
+            (more, Found::NotSetUp) => format!("{rule} and {more} more on {subject}"),
+            (more, _) => format!("{rule} on {subject} and {more} more"),
+        }
+    }
+
+    /// What the others are: rules or subjects, by name; nothing when there are none.
+    pub(super) fn others(&self) -> Option<(&'static str, Vec<&'v str>)> {
+        let (what, name): (_, fn(&CheckView) -> &str) = match self.first().outcome {
+            Found::NotSetUp => ("rules", |check| &check.rule),
+            _ => ("subjects", |check| &check.subject),
+        };
+        (self.checks.len() > 1).then(|| (what, self.checks.iter().map(|check| name(check)).collect()))
+    }
+}
+
+/// What is said, whatever the ids in it are.
+fn without_numbers(text: &str) -> String {
+    let plain = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
+    text.split_whitespace().filter(plain).collect::<Vec<_>>().join(" ")
+}
+
+/// A subject's name without the form in which it is checked, as in `hopae app [http]`.
+fn base(name: &str) -> &str {
+    name.split_once(" [").map_or(name, |(base, _)| base)
 }
 
 impl CheckView {

@@ -5,7 +5,7 @@ mod schema;
 
 use std::collections::BTreeSet;
 
-use cutover_conformance::report::{Colours, Report, Verdict};
+use cutover_conformance::report::{About, Cell, Colours, Report, Verdict};
 use cutover_conformance::{Fixture, Outcome, Profiles, Rule, Stop, Suite, emulated, rules, run};
 use serde_json::Value;
 
@@ -165,8 +165,11 @@ fn the_markdown_report_has_no_tag_but_its_own_and_fits_a_summary() {
     }
     let mut many = hostile(&"<&> | `x` @everyone ".repeat(200));
     many.cells[0].steps.truncate(3);
-    let cell = many.cells[0].clone();
-    many.cells.extend(std::iter::repeat_n(cell, 3000));
+    let (cell, text) = (many.cells[0].clone(), "<&> | `x` @everyone ".repeat(80));
+    for nth in 0..3000_u32 {
+        let word: String = format!("{nth:04}").bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
+        many.cells.push(Cell { outcome: Outcome::Broken(format!("{word} {text}")), ..cell.clone() });
+    }
     let page = many.markdown();
     assert!(page.len() < 1 << 20, "{} bytes", page.len());
     assert!(page.contains("more are left out here") && page.contains("Rules by subjects"));
@@ -179,13 +182,36 @@ fn the_terminal_report_keeps_to_its_columns_however_many_subjects_there_are() {
     let (about, cell) = (report.subjects[0].clone(), report.cells[0].clone());
     for nth in 0..100 {
         let name = format!("subject number {nth} {}", "x".repeat(40));
-        report.cells.push(cutover_conformance::report::Cell { subject: name.clone(), ..cell.clone() });
-        report.subjects.push(cutover_conformance::report::About { name, ..about.clone() });
+        report.cells.push(Cell { subject: name.clone(), ..cell.clone() });
+        report.subjects.push(About { name, ..about.clone() });
     }
     for line in report.terminal(Colours::Off).lines().filter(|line| !line.starts_with("  again ")) {
         let heading = line.starts_with("BROKEN") || line.starts_with("NOT");
         assert!(line.chars().count() <= 80 || heading, "{line}");
     }
+}
+
+#[test]
+fn what_says_the_same_of_many_subjects_is_told_once() {
+    let mut report = hostile("it was refused, request 17");
+    let (cells, about) = (report.cells.clone(), report.subjects[1].clone());
+    for nth in 0..40 {
+        let name = format!("second [form-{nth}]");
+        for cell in cells.iter().filter(|cell| cell.subject == "second") {
+            let outcome = match &cell.outcome {
+                Outcome::Broken(_) => Outcome::Broken(format!("it was refused, request {nth}")),
+                other => other.clone(),
+            };
+            report.cells.push(Cell { subject: name.clone(), outcome, ..cell.clone() });
+        }
+        report.subjects.push(About { name, ..about.clone() });
+    }
+    let text = report.terminal(Colours::Off);
+    assert_eq!(text.matches("\nBROKEN SO-1 on ").count(), 1, "{text}");
+    assert!(text.contains(" and 41 more\n") && text.contains("second +40\n") && text.contains("[form-39]"), "{text}");
+    let page = report.html();
+    assert_eq!(page.matches("<h3>SO-1 on").count(), 1);
+    assert_eq!(page.matches("scope=\"col\" class=\"up\"><span>second").count(), 1);
 }
 
 #[test]
