@@ -246,6 +246,15 @@ fn at(segments: &[&str], method: &Method) -> Found {
             apps(rest, method).map(|call| Route::App(project.to_owned(), call))
         }
         ["management", "v1", "users", "machine"] => only(method, &Method::POST, || Route::User(UserCall::Create)),
+        ["management", "v1", "users", "_search"] => only(method, &Method::POST, || Route::User(UserCall::Search)),
+        ["management", "v1", "users", user] => match *method {
+            Method::GET => Found::Route(Route::User(UserCall::Get(user.to_owned()))),
+            Method::DELETE => Found::Route(Route::User(UserCall::Delete(user.to_owned()))),
+            _ => Found::WrongMethod,
+        },
+        ["management", "v1", "users", user, "machine"] => {
+            only(method, &Method::PUT, || Route::User(UserCall::Update(user.to_owned())))
+        }
         ["management", "v1", "users", user, "secret"] => match *method {
             Method::PUT => Found::Route(Route::User(UserCall::Secret(user.to_owned()))),
             Method::DELETE => Found::Route(Route::User(UserCall::RemoveSecret(user.to_owned()))),

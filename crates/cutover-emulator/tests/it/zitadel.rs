@@ -7,6 +7,7 @@ mod projection;
 mod service_names;
 mod services;
 mod switches;
+mod users;
 
 use base64::Engine as _;
 use cutover_emulator::zitadel::{AppTarget, MachineUserTarget, Zitadel, ZitadelSeed};
