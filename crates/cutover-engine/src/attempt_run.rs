@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use cutover_core::{Attempt, ChangeMarker, ClientSecret, Kept, Style, Verdict};
+use cutover_core::{Attempt, ChangeMarker, ClientSecret, Kept, Observation, RotateError, Style, Verdict};
 
 use crate::outcome::chain;
 use crate::scrub::scrub;
-use crate::{Before, Ending, Engine, EngineError, Event, Hold, Job, Lease, Outcome, Phase, Recorded, State};
+use crate::shift::Shift;
+use crate::{Before, Ending, Engine, EngineError, Event, Hold, Job, Outcome, Phase, Recorded, State};
 
 mod asking;
 mod delivering;
@@ -18,13 +19,11 @@ mod retiring;
 /// How many turns one run takes for each request it may make before it holds: several times what the longest way needs,
 /// so that only a vendor whose answers go on contradicting each other uses them up.
 const ROUNDS_MAX: u32 = 8;
-/// The longest single sleep: how soon a wait notices that it was asked to stop.
-const STEP: Duration = Duration::from_secs(1);
 
 pub(crate) struct AttemptRun<'a> {
     engine: &'a Engine,
     job: &'a Job,
-    lease: &'a Lease,
+    shift: Shift<'a>,
     attempt: Attempt,
     state: State,
     resumed: bool,
@@ -39,9 +38,13 @@ pub(crate) struct AttemptRun<'a> {
     unsent: bool,
     /// How often this run asked for a secret.
     asked: u32,
+    /// How long the latest request was put off since its intent was recorded.
+    put_off: Duration,
     /// How long this run has waited for the latest request to arrive. Counted here because a clock can jump back.
     waited_out: Duration,
-    /// How long this run has waited for an uncertain completion to show.
+    /// Why this run did not learn whether a completion took effect, once for each.
+    completed_blind: Vec<String>,
+    /// Whether this run has waited for what the vendor shows to agree.
     looked_again: bool,
     /// Whether the latest request was seen to have arrived.
     arrived: bool,
@@ -51,9 +54,6 @@ pub(crate) struct AttemptRun<'a> {
     /// a cancellation on its way. Neither names a secret: it would complete or cancel whatever is pending then.
     abandoned: Option<Timestamp>,
     rounds: u32,
-    renewed: Timestamp,
-    /// How long this run has slept since the lease was renewed.
-    slept: Duration,
     new: Option<Verdict>,
     old: Option<Verdict>,
 }
@@ -65,33 +65,32 @@ enum Turn {
 }
 
 impl<'a> AttemptRun<'a> {
-    /// Records the intent. The vendor is asked when the run is driven. `leased` is when the lease was taken.
+    /// Records the intent. The vendor is asked when the run is driven.
     pub(crate) async fn begin(
         engine: &'a Engine,
         job: &'a Job,
-        lease: &'a Lease,
-        leased: Timestamp,
+        shift: Shift<'a>,
         before: Before,
     ) -> Result<AttemptRun<'a>, EngineError> {
         let sent = engine.clock.now();
         let attempt = Attempt::new(job.target().id().clone(), sent);
         let intent = Event::IssueStarted { issue: attempt.issue(), repeats: false, before, sent };
-        engine.journal.append(lease, job.target(), &attempt, &intent, sent).await?;
+        engine.journal.append(shift.lease(), job.target(), &attempt, &intent, sent).await?;
         let state = State::of([&intent])
             .map_err(|source| EngineError::Damaged { target: job.target().id().clone(), source })?;
-        Ok(Self::at(engine, job, lease, leased, attempt, state, false))
+        Ok(Self::at(engine, job, shift, attempt, state, false))
     }
 
     /// Takes up an attempt that the journal holds.
     pub(crate) fn resume(
         engine: &'a Engine,
         job: &'a Job,
-        lease: &'a Lease,
-        leased: Timestamp,
+        shift: Shift<'a>,
         recorded: Recorded,
     ) -> Result<AttemptRun<'a>, EngineError> {
         let mut state =
             recorded.state().map_err(|source| EngineError::Damaged { target: job.target().id().clone(), source })?;
+        let leased = shift.renewed();
         // Whoever is held has come to its own end and left nothing on its way.
         let died = state.held().is_none();
         if died {
@@ -101,7 +100,7 @@ impl<'a> AttemptRun<'a> {
         } else if let Some(held) = recorded.entries.last() {
             state.left_by(held.at);
         }
-        let mut run = Self::at(engine, job, lease, leased, recorded.attempt, state, true);
+        let mut run = Self::at(engine, job, shift, recorded.attempt, state, true);
         run.abandoned = (died && run.two_phase()).then_some(leased);
         Ok(run)
     }
@@ -109,8 +108,7 @@ impl<'a> AttemptRun<'a> {
     fn at(
         engine: &'a Engine,
         job: &'a Job,
-        lease: &'a Lease,
-        leased: Timestamp,
+        shift: Shift<'a>,
         attempt: Attempt,
         state: State,
         resumed: bool,
@@ -119,7 +117,7 @@ impl<'a> AttemptRun<'a> {
         AttemptRun {
             engine,
             job,
-            lease,
+            shift,
             attempt,
             state,
             resumed,
@@ -129,14 +127,14 @@ impl<'a> AttemptRun<'a> {
             marker: None,
             unsent: !resumed,
             asked: 0,
+            put_off: Duration::ZERO,
             waited_out: Duration::ZERO,
+            completed_blind: Vec::new(),
             looked_again: false,
             arrived: false,
             accounted: 0,
             abandoned: None,
             rounds: 0,
-            renewed: leased,
-            slept: Duration::ZERO,
             new: None,
             old,
         }
@@ -189,7 +187,7 @@ impl<'a> AttemptRun<'a> {
     }
 
     fn stopping(&self) -> bool {
-        self.engine.stop.is_set()
+        self.shift.stopping()
     }
 
     fn rounds_are_over(&self) -> bool {
@@ -197,20 +195,20 @@ impl<'a> AttemptRun<'a> {
     }
 
     fn doing(&self, what: &str) {
-        let target = self.job.target().id();
-        tracing::info!(target = %target, attempt = %self.attempt.id(), phase = self.state.phase().name(), "{what}");
-        self.engine.observer.at(target, Some(self.state.phase()), what);
+        let (target, phase) = (self.job.target().id(), self.state.phase());
+        tracing::info!(target = %target, attempt = %self.attempt.id(), phase = phase.name(), "{what}");
+        self.engine.observer.at(target, Some(phase), what);
     }
 
     /// Records an event, and moves. Durably where it could not be found out again.
     async fn record(&mut self, event: Event) -> Result<(), EngineError> {
         let next = self.next(&event)?;
-        self.keep_lease().await?;
+        self.shift.keep_lease().await?;
         let (journal, at) = (&self.engine.journal, self.engine.clock.now());
         if event.is_found_again() {
-            journal.note(self.lease, self.job.target(), &self.attempt, &event, at).await?;
+            journal.note(self.shift.lease(), self.job.target(), &self.attempt, &event, at).await?;
         } else {
-            journal.append(self.lease, self.job.target(), &self.attempt, &event, at).await?;
+            journal.append(self.shift.lease(), self.job.target(), &self.attempt, &event, at).await?;
         }
         self.state = next;
         Ok(())
@@ -221,33 +219,9 @@ impl<'a> AttemptRun<'a> {
         self.state.clone().after(event).map_err(|source| EngineError::Damaged { target, source })
     }
 
-    /// Renews the lease when a third of it is over.
-    async fn keep_lease(&mut self) -> Result<(), EngineError> {
-        let lived = Duration::try_from(self.engine.clock.now().duration_since(self.renewed)).unwrap_or_default();
-        if self.engine.options.lease_ttl / 3 < lived.max(self.slept) {
-            self.still_ours().await?;
-        }
-        Ok(())
-    }
-
-    /// Shows that the lease is still ours before a call that cannot be taken back, and keeps it.
-    async fn still_ours(&mut self) -> Result<(), EngineError> {
-        let at = self.engine.clock.now();
-        self.engine.journal.renew(self.lease, at, self.engine.options.lease_ttl).await?;
-        (self.renewed, self.slept) = (at, Duration::ZERO);
-        Ok(())
-    }
-
-    /// Waits, keeping the lease; gives back early when asked to stop.
-    async fn wait(&mut self, mut left: Duration) -> Result<(), EngineError> {
-        while !left.is_zero() && !self.stopping() {
-            let step = left.min(STEP);
-            self.engine.clock.sleep(step).await;
-            left -= step;
-            self.slept += step;
-            self.keep_lease().await?;
-        }
-        Ok(())
+    /// What the vendor shows.
+    async fn inspect(&mut self) -> Result<Result<Observation, RotateError>, EngineError> {
+        self.shift.inspect(Some(self.state.phase())).await
     }
 
     async fn hold(&mut self, person: bool, sentence: impl Into<String>) -> Result<Turn, EngineError> {

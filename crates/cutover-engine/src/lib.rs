@@ -9,10 +9,12 @@ mod job;
 mod journal;
 mod memory;
 mod outcome;
+mod pace;
 mod recover;
 mod runner;
 mod scrub;
 mod settle;
+mod shift;
 mod state;
 
 pub use destination::{Destination, DestinationError, Label, Version};

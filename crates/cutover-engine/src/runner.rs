@@ -10,6 +10,8 @@ use jiff::Timestamp;
 
 use crate::attempt_run::AttemptRun;
 use crate::outcome::chain;
+use crate::pace::Paces;
+use crate::shift::Shift;
 use crate::{Before, Ending, EngineError, Failure, Job, Journal, Label, Lease, Outcome, Phase, Recorded};
 
 /// How often somebody else's pending rotation is cancelled before one begins of our own: whoever starts another one
@@ -27,6 +29,9 @@ pub struct Options {
     pub keep_patience: Duration,
     /// Whether somebody else's pending rotation is cancelled instead of being a reason to stop.
     pub take_over: bool,
+    /// The least time between two calls to one vendor, by all rotations of this engine and its clones; zero for any
+    /// pace that the vendor bears.
+    pub call_interval: Duration,
 }
 
 impl Default for Options {
@@ -39,6 +44,7 @@ impl Default for Options {
             // Long enough for a person to free a disk.
             keep_patience: Duration::from_secs(600),
             take_over: false,
+            call_interval: Duration::ZERO,
         }
     }
 }
@@ -78,6 +84,8 @@ impl StopFlag {
 /// Dropping a future of the engine is like a crash: what was recorded stays, and [`resume`](Self::resume) goes on once
 /// the lease has run out. The one stretch that must not be cut, from the request to the durable copy of its answer, runs
 /// in a task of its own and survives the drop, so the engine needs a Tokio runtime.
+///
+/// When a vendor asks for a pause, every rotation of an engine and its clones leaves it in peace for so long.
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(crate) journal: Arc<dyn Journal>,
@@ -85,12 +93,14 @@ pub struct Engine {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) options: Options,
     pub(crate) stop: StopFlag,
+    pub(crate) paces: Arc<Paces>,
 }
 
 impl Engine {
     /// An engine over a journal, with default options and nobody watching.
     pub fn new(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Self {
-        Self { journal, clock, observer: Arc::new(Silent), options: Options::default(), stop: StopFlag::default() }
+        let (options, stop, paces) = (Options::default(), StopFlag::default(), Arc::default());
+        Self { journal, clock, observer: Arc::new(Silent), options, stop, paces }
     }
 
     /// The same engine with other options.
@@ -180,9 +190,10 @@ impl Engine {
         if self.stop.is_set() {
             return Ok(nothing_begun(job, Failure::Unfit("stopped before it began".to_owned())));
         }
-        match self.preflight(job).await {
-            Ok(_) if self.stop.is_set() => Ok(nothing_begun(job, Failure::Unfit("stopped before it began".to_owned()))),
-            Ok(before) => AttemptRun::begin(self, job, lease, leased, before).await?.drive().await,
+        let mut shift = Shift::new(self, job, lease, leased);
+        match self.preflight(job, &mut shift).await? {
+            _ if self.stop.is_set() => Ok(nothing_begun(job, Failure::Unfit("stopped before it began".to_owned()))),
+            Ok(before) => AttemptRun::begin(self, job, shift, before).await?.drive().await,
             Err(failure) => Ok(nothing_begun(job, failure)),
         }
     }
@@ -201,37 +212,47 @@ impl Engine {
         if let Err(unfit) = fits(job).and_then(|()| fits_recorded(job, &open)) {
             return Ok(Some(nothing_begun(job, unfit)));
         }
-        let run = AttemptRun::resume(self, job, lease, leased, open)?;
+        let run = AttemptRun::resume(self, job, Shift::new(self, job, lease, leased), open)?;
         if back { run.go_back().await.map(Some) } else { run.drive().await.map(Some) }
     }
 
-    /// Shows that a rotation could be delivered before a vendor hears of one.
-    async fn preflight(&self, job: &Job) -> Result<Before, Failure> {
-        let target = job.target();
-        self.observer.at(target.id(), None, "checking journal, destinations and vendor");
+    /// Shows that a rotation could be delivered before a vendor hears of one, and waits for its turn there.
+    async fn preflight(&self, job: &Job, shift: &mut Shift<'_>) -> Result<Result<Before, Failure>, EngineError> {
+        shift.doing(None, "checking journal, destinations and vendor");
+        if let Err(failure) = self.could_be_delivered(job).await {
+            return Ok(Err(failure));
+        }
+        let mut taken_over = 0;
+        loop {
+            let shown = match shift.inspect(None).await? {
+                Ok(shown) => shown,
+                Err(error) => return Ok(Err(error.into())),
+            };
+            let Pending::Yes(last_four) = &shown.pending else {
+                let before = Before { marker: shown.marker, current_last_four: shown.current_last_four };
+                return Ok(shift.turn("issue", None).await?.map(|()| before).map_err(Failure::from));
+            };
+            if !self.options.take_over || TAKE_OVERS_MAX <= taken_over {
+                let last_four = last_four.as_ref().map(|four| four.as_str().to_owned());
+                return Ok(Err(Failure::ForeignPending { target: job.target().id().clone(), last_four }));
+            }
+            taken_over += 1;
+            match shift.cancel().await? {
+                Ok(()) => {}
+                // They completed or cancelled it just now: what they left is the secret in use, so look again.
+                Err(error) if error.refusal() == Some(Refusal::NothingPending) => {}
+                Err(error) => return Ok(Err(error.into())),
+            }
+        }
+    }
+
+    async fn could_be_delivered(&self, job: &Job) -> Result<(), Failure> {
         fits(job)?;
         self.journal.preflight().await?;
         for destination in job.destinations() {
             destination.preflight().await?;
         }
-        let mut taken_over = 0;
-        loop {
-            let shown = job.rotator().inspect(target).await?;
-            let Pending::Yes(last_four) = &shown.pending else {
-                return Ok(Before { marker: shown.marker, current_last_four: shown.current_last_four });
-            };
-            if !self.options.take_over || TAKE_OVERS_MAX <= taken_over {
-                let last_four = last_four.as_ref().map(|four| four.as_str().to_owned());
-                return Err(Failure::ForeignPending { target: target.id().clone(), last_four });
-            }
-            taken_over += 1;
-            match job.rotator().cancel(target).await {
-                Ok(()) => {}
-                // They completed or cancelled it just now: what they left is the secret in use, so look again.
-                Err(error) if error.refusal() == Some(Refusal::NothingPending) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        Ok(())
     }
 
     /// Checks everything a rotation needs and changes nothing: job, journal, destinations, vendor, scope, whether

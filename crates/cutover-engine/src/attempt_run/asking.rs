@@ -11,6 +11,7 @@ use super::{AttemptRun, Turn};
 use crate::guard::GuardedKeeper;
 use crate::outcome::chain;
 use crate::scrub::scrub;
+use crate::shift::TURN_MAX;
 use crate::{Before, Ending, EngineError, Event, Failure, Journal, JournalError, Lease, Settlement, Unsettled, settle};
 
 /// The first pause before an answer that the journal did not take is offered again; it doubles, up to a minute or to a
@@ -19,14 +20,15 @@ const KEEP_AGAIN: Duration = Duration::from_millis(200);
 const KEEP_AGAIN_MAX: Duration = Duration::from_secs(60);
 /// The first pause before a request that the vendor put off is sent again, where it names none; it doubles each time.
 const SEND_AGAIN: Duration = Duration::from_secs(2);
-/// The longest such pause: whoever is asked to wait longer is better resumed later.
-const SEND_AGAIN_MAX: Duration = Duration::from_secs(120);
 
 impl AttemptRun<'_> {
     /// Records that the vendor is about to be asked again, then asks. `shown` is what it showed just now.
     pub(super) async fn ask(&mut self, repeats: bool, shown: Option<Observation>) -> Result<Turn, EngineError> {
         if self.asked >= self.engine.options.issues_max {
             return self.asked_enough().await;
+        }
+        if let Err(error) = self.shift.turn("issue", Some(self.state.phase())).await? {
+            return self.cannot_look(&error).await;
         }
         if self.arrived && !repeats {
             self.accounted += 1;
@@ -36,7 +38,7 @@ impl AttemptRun<'_> {
         let Before { marker, current_last_four } = self.state.before().clone();
         let before = Before { marker: shown.and_then(|shown| shown.marker).or(marker), current_last_four };
         (self.kept, self.replayed, self.marker) = (None, false, None);
-        (self.arrived, self.waited_out) = (false, Duration::ZERO);
+        (self.arrived, self.waited_out, self.put_off) = (false, Duration::ZERO, Duration::ZERO);
         self.record(Event::IssueStarted { issue: self.attempt.issue(), repeats, before, sent }).await?;
         self.send().await
     }
@@ -59,11 +61,11 @@ impl AttemptRun<'_> {
     /// Asks the vendor for a secret and keeps the answer: the one stretch that must not be cut.
     pub(super) async fn send(&mut self) -> Result<Turn, EngineError> {
         // Enough of it has to be left for the call: nobody else must settle this request while it is on its way.
-        self.keep_lease().await?;
+        self.shift.keep_lease().await?;
         self.doing("asking the vendor for a new secret");
         (self.unsent, self.asked) = (false, self.asked + 1);
         let (rotator, target) = (Arc::clone(self.job.rotator()), self.job.target().clone());
-        let (engine, lease, attempt) = (self.engine.clone(), self.lease.clone(), self.attempt.clone());
+        let (engine, lease, attempt) = (self.engine.clone(), self.shift.lease().clone(), self.attempt.clone());
         // A task of its own, so that whoever drops the engine's future does not drop a secret.
         let asked = tokio::spawn(
             async move {
@@ -85,6 +87,7 @@ impl AttemptRun<'_> {
             }
             Ok(Err(Unanswered::Ended)) => Err(JournalError::Fenced { target: self.job.target().id().clone() }.into()),
             Ok(Err(Unanswered::Vendor(error))) => {
+                self.shift.too_busy(&error, self.asked);
                 // Whoever sends may have waited and tried again before it gave up.
                 self.state.left_by(self.engine.clock.now());
                 self.unanswered(error).await
@@ -103,6 +106,7 @@ impl AttemptRun<'_> {
         );
         match (error.effect(), error.refusal()) {
             (Effect::Unknown | Effect::Applied, _) => Ok(Turn::On),
+            (Effect::NotApplied, Some(Refusal::RateLimited)) if self.can_put_off(&error) => self.put_off(&error).await,
             (Effect::NotApplied, _) if self.attempt.issue() == 1 => self.refused_at_once(error).await,
             // A request of this attempt arrived after all, or somebody else's: look again.
             (Effect::NotApplied, Some(Refusal::AlreadyPending)) => Ok(Turn::On),
@@ -131,11 +135,22 @@ impl AttemptRun<'_> {
         })))
     }
 
+    /// Whether there is time to send a request again that had no effect.
+    fn can_put_off(&self, error: &RotateError) -> bool {
+        // It leaves within the life of a lease after its intent was recorded: whoever finds that relies on it.
+        let latest = TURN_MAX.min(self.engine.options.lease_ttl);
+        self.asked < self.engine.options.issues_max && self.put_off + self.pause(error) <= latest
+    }
+
+    /// How long a request that the vendor put off waits.
+    fn pause(&self, error: &RotateError) -> Duration {
+        let doubled = SEND_AGAIN.saturating_mul(1 << self.asked.saturating_sub(1).min(10));
+        error.retry_after().unwrap_or(doubled).max(SEND_AGAIN)
+    }
+
     /// Waits as long as the vendor asks, then sends the same request again: it had no effect, so this is not blind.
     async fn put_off(&mut self, error: &RotateError) -> Result<Turn, EngineError> {
-        let doubled = SEND_AGAIN.saturating_mul(1 << self.asked.saturating_sub(1).min(10));
-        let pause = error.retry_after().unwrap_or(doubled).max(SEND_AGAIN);
-        if self.asked >= self.engine.options.issues_max || SEND_AGAIN_MAX < pause {
+        if !self.can_put_off(error) {
             let sentence = format!(
                 "an earlier request for a secret brought none that can be used, and the vendor puts off the next: {}. \
                  {}; resume later",
@@ -144,8 +159,10 @@ impl AttemptRun<'_> {
             );
             return self.hold(false, sentence).await;
         }
+        let pause = self.pause(error);
         self.doing(&format!("waiting {} s, since the vendor is busy", pause.as_secs().max(1)));
-        self.wait(pause).await?;
+        self.shift.wait(pause).await?;
+        self.put_off += pause;
         self.unsent = true;
         Ok(Turn::On)
     }
@@ -160,7 +177,7 @@ impl AttemptRun<'_> {
         let shown = if matches!(profile.recovery(), Recovery::Replay { .. }) {
             None
         } else {
-            match self.job.rotator().inspect(self.job.target()).await {
+            match self.inspect().await? {
                 Ok(shown) => Some(shown),
                 Err(error) => return self.cannot_look(&error).await,
             }
@@ -182,7 +199,7 @@ impl AttemptRun<'_> {
             Settlement::AskAgain => self.ask(false, shown).await,
             Settlement::Wait(left) => {
                 self.doing(&format!("waiting {} s, in which the lost request may still arrive", left.as_secs().max(1)));
-                self.wait(left).await?;
+                self.shift.wait(left).await?;
                 if !self.stopping() {
                     self.waited_out += left;
                 }
@@ -199,14 +216,20 @@ impl AttemptRun<'_> {
 
     /// Drops what is pending at the vendor, which is ours, so that the next look can tell.
     pub(super) async fn cancel(&mut self) -> Result<Turn, EngineError> {
-        self.still_ours().await?;
-        match self.job.rotator().cancel(self.job.target()).await {
+        match self.shift.cancel().await? {
             Ok(()) => Ok(Turn::On),
-            Err(error) if error.refusal() == Some(Refusal::NothingPending) => Ok(Turn::On),
+            // After a wait for its turn it has to be looked again.
+            Err(error) if matches!(error.refusal(), Some(Refusal::NothingPending | Refusal::RateLimited)) => {
+                Ok(Turn::On)
+            }
             // A cancellation that is still on its way would drop the next secret too.
             Err(error) if error.effect() == Effect::Unknown => {
-                self.doing("waiting until a lost cancellation cannot arrive any more");
-                self.wait(self.job.rotator().profile().straggler()).await?;
+                let left = self.job.rotator().profile().straggler();
+                self.doing(&format!(
+                    "waiting {} s, in which a lost cancellation may still arrive",
+                    left.as_secs().max(1)
+                ));
+                self.shift.wait(left).await?;
                 Ok(Turn::On)
             }
             Err(error) if error.effect() == Effect::Applied => Ok(Turn::On),
@@ -220,6 +243,9 @@ impl AttemptRun<'_> {
     }
 
     pub(super) async fn cannot_look(&mut self, error: &RotateError) -> Result<Turn, EngineError> {
+        if self.stopping() {
+            return Ok(Turn::On);
+        }
         let sentence = format!("the vendor could not be asked how things stand: {}; resume later", self.say(error));
         self.hold(!error.is_transient(), sentence).await
     }

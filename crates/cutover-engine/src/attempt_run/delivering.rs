@@ -81,7 +81,7 @@ impl AttemptRun<'_> {
     ) -> Result<Option<DestinationError>, EngineError> {
         let (job, version) = (self.job, self.version());
         for destination in job.destinations() {
-            self.keep_lease().await?;
+            self.shift.keep_lease().await?;
             let staged = async {
                 if done == Done::Kept && holds(destination.as_ref(), secret).await? {
                     return Ok(());
@@ -137,7 +137,7 @@ impl AttemptRun<'_> {
         let propagation = self.job.rotator().profile().propagation();
         let mut waited = Duration::ZERO;
         loop {
-            let said = match self.job.rotator().verify(self.job.target(), secret).await {
+            let said = match self.shift.verify(Some(self.state.phase()), secret).await? {
                 Ok(said) => said,
                 Err(error) => {
                     let error = self.say(&error);
@@ -150,7 +150,7 @@ impl AttemptRun<'_> {
                 return Ok(Some(said));
             }
             let pause = LOOK_AGAIN.min(patience - waited);
-            self.wait(pause).await?;
+            self.shift.wait(pause).await?;
             waited += pause;
             if self.stopping() {
                 return Ok(None);
@@ -174,7 +174,7 @@ impl AttemptRun<'_> {
         }
         let marks = self.job.rotator().profile().has(Witness::ChangeMarker);
         let shown = if marks {
-            match self.job.rotator().inspect(self.job.target()).await {
+            match self.inspect().await? {
                 Ok(shown) => Some(shown),
                 Err(error) => return self.cannot_look(&error).await,
             }
@@ -211,7 +211,7 @@ impl AttemptRun<'_> {
     }
 
     async fn refused_while_both_live(&mut self) -> Result<Turn, EngineError> {
-        let shown = match self.job.rotator().inspect(self.job.target()).await {
+        let shown = match self.inspect().await? {
             Ok(shown) => shown,
             Err(error) => return self.cannot_look(&error).await,
         };
@@ -271,7 +271,7 @@ impl AttemptRun<'_> {
             return Ok(Some(error));
         }
         for destination in job.destinations() {
-            self.keep_lease().await?;
+            self.shift.keep_lease().await?;
             let promoted = async {
                 if done == Done::Kept && reads(destination.as_ref(), Label::Current, secret).await? {
                     return Ok(());
@@ -296,7 +296,7 @@ impl AttemptRun<'_> {
     ) -> Result<Option<DestinationError>, EngineError> {
         let job = self.job;
         for destination in job.destinations() {
-            self.keep_lease().await?;
+            self.shift.keep_lease().await?;
             match reads(destination.as_ref(), Label::Current, secret).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(Some(not_come_back(destination.as_ref()))),

@@ -41,7 +41,7 @@ impl AttemptRun<'_> {
         {
             return Ok(turn);
         }
-        let shown = match self.job.rotator().inspect(self.job.target()).await {
+        let shown = match self.inspect().await? {
             Ok(shown) => shown,
             Err(error) => return self.cannot_look(&error).await,
         };
@@ -79,7 +79,7 @@ impl AttemptRun<'_> {
         let left = self.straggler_left();
         if !left.is_zero() {
             self.doing(&format!("waiting {} s, in which a lost request may still arrive", left.as_secs().max(1)));
-            self.wait(left).await?;
+            self.shift.wait(left).await?;
             self.waited_out += left;
             return Ok(Turn::On);
         }
@@ -174,7 +174,7 @@ impl AttemptRun<'_> {
     ) -> Result<Result<(Vec<ClientSecret>, bool), DestinationError>, EngineError> {
         let (job, mut olds, mut promoted) = (self.job, Vec::new(), false);
         for destination in job.destinations() {
-            self.keep_lease().await?;
+            self.shift.keep_lease().await?;
             let way_back = async {
                 let current = destination.read(Label::Current).await?;
                 if current.is_none() || current.as_ref() != ours {
@@ -200,7 +200,7 @@ impl AttemptRun<'_> {
     pub(super) async fn roll_back_destinations(&mut self) -> Result<Option<DestinationError>, EngineError> {
         let (job, version) = (self.job, self.version());
         for destination in job.destinations() {
-            self.keep_lease().await?;
+            self.shift.keep_lease().await?;
             if let Err(error) = destination.roll_back(version).await {
                 return Ok(Some(error));
             }

@@ -8,6 +8,10 @@ use super::delivering::Done;
 use super::{AttemptRun, Turn};
 use crate::{BeforeComplete, DestinationError, Ending, EngineError, Event, Label, Phase, before_complete};
 
+/// How often one run completes without learning what came of it. Each time it waits until the call cannot arrive any more,
+/// a minute at most vendors; one that is down for longer is better asked later, while both secrets work.
+const COMPLETIONS_MAX: usize = 3;
+
 impl AttemptRun<'_> {
     /// Immediate styles: looks at the new secret once more when a lost request of ours cannot arrive any more.
     pub(super) async fn confirm(&mut self) -> Result<Turn, EngineError> {
@@ -21,7 +25,7 @@ impl AttemptRun<'_> {
             let wait = settle.max(self.straggler_left());
             if !wait.is_zero() {
                 self.doing(&format!("waiting {} s before a last look", wait.as_secs().max(1)));
-                self.wait(wait).await?;
+                self.shift.wait(wait).await?;
             }
             if self.stopping() {
                 return Ok(Turn::On);
@@ -57,12 +61,13 @@ impl AttemptRun<'_> {
         {
             return self.hold_for(&error).await;
         }
-        let shown = match self.job.rotator().inspect(self.job.target()).await {
+        let shown = match self.inspect().await? {
             Ok(shown) => shown,
             Err(error) => return self.cannot_look(&error).await,
         };
         match before_complete(self.state.before(), &shown, secret.last_four().as_ref(), verdict) {
-            BeforeComplete::Complete => self.retire_old().await,
+            BeforeComplete::Complete if self.completed_blind.len() < COMPLETIONS_MAX => self.retire_old().await,
+            BeforeComplete::Complete => self.not_retired().await,
             BeforeComplete::AlreadyCompleted => {
                 self.record(Event::Completed).await?;
                 Ok(Turn::On)
@@ -90,7 +95,7 @@ impl AttemptRun<'_> {
                         "waiting {} s, in which the vendor may still change",
                         propagation.as_secs().max(1)
                     ));
-                    self.wait(propagation).await?;
+                    self.shift.wait(propagation).await?;
                 }
                 return Ok(Turn::On);
             }
@@ -108,19 +113,26 @@ impl AttemptRun<'_> {
 
     async fn retire_old(&mut self) -> Result<Turn, EngineError> {
         self.doing("retiring the old secret");
-        self.still_ours().await?;
         let Some(kept) = &self.kept else { return self.answer_is_gone().await };
-        match self.job.rotator().complete(self.job.target(), kept).await {
+        match self.shift.complete(kept).await? {
             Ok(()) => self.record(Event::Completed).await.map(|()| Turn::On),
             Err(error) if error.effect() == Effect::Unknown => {
+                self.completed_blind.push(self.say(&error));
                 // The witnesses tell on the next round: never called again blind. And not before this one cannot arrive
                 // any more, for it would complete whatever is pending then, be it a later rotation.
-                self.doing("waiting until a lost completion cannot arrive any more");
-                self.wait(self.job.rotator().profile().straggler()).await?;
+                let left = self.job.rotator().profile().straggler();
+                self.doing(&format!(
+                    "waiting {} s, in which a lost completion may still arrive",
+                    left.as_secs().max(1)
+                ));
+                self.shift.wait(left).await?;
                 Ok(Turn::On)
             }
             Err(error) if error.effect() == Effect::Applied => Ok(Turn::On),
-            Err(error) if error.refusal() == Some(Refusal::NothingPending) => Ok(Turn::On),
+            // After a wait for its turn it has to be looked again.
+            Err(error) if matches!(error.refusal(), Some(Refusal::NothingPending | Refusal::RateLimited)) => {
+                Ok(Turn::On)
+            }
             Err(error) => {
                 let sentence = format!(
                     "the new secret is in use everywhere, and the vendor did not retire the old one: {}; resume later",
@@ -129,6 +141,17 @@ impl AttemptRun<'_> {
                 self.hold(!error.is_transient(), sentence).await
             }
         }
+    }
+
+    /// The completion was sent again and again, none can still arrive, and none took effect.
+    async fn not_retired(&mut self) -> Result<Turn, EngineError> {
+        let sentence = format!(
+            "the new secret is in use everywhere, and the vendor did not retire the old one in {} tries; both work. The \
+             latest of them: {}. Resume later",
+            self.completed_blind.len(),
+            self.completed_blind.last().map_or("", String::as_str),
+        );
+        self.hold(false, sentence).await
     }
 
     /// Checks that the old secret is refused, forgets it, and wipes the sealed answer.
@@ -169,7 +192,7 @@ impl AttemptRun<'_> {
         }
         let job = self.job;
         for destination in job.destinations() {
-            self.keep_lease().await?;
+            self.shift.keep_lease().await?;
             if let Err(error) = destination.forget_previous(self.version()).await {
                 return self.hold_for(&error).await;
             }
@@ -232,7 +255,7 @@ impl AttemptRun<'_> {
         let mut worst = None;
         let job = self.job;
         for destination in job.destinations() {
-            self.keep_lease().await?;
+            self.shift.keep_lease().await?;
             let old = match destination.read(Label::Previous).await {
                 Ok(old) => old,
                 Err(error) => return Ok(Err(error)),
@@ -258,7 +281,7 @@ impl AttemptRun<'_> {
         if let Some(turn) = self.wait_lost_out().await? {
             return Ok(Some(turn));
         }
-        match self.job.rotator().inspect(self.job.target()).await {
+        match self.inspect().await? {
             Ok(shown) if matches!(shown.pending, Pending::Yes(_)) => self.cancel().await.map(Some),
             Ok(_) => Ok(None),
             Err(error) => self.cannot_look(&error).await.map(Some),
@@ -270,7 +293,7 @@ impl AttemptRun<'_> {
         let left = self.straggler_left();
         if !left.is_zero() {
             self.doing(&format!("waiting {} s, in which a lost request may still arrive", left.as_secs().max(1)));
-            self.wait(left).await?;
+            self.shift.wait(left).await?;
             if self.stopping() {
                 return Ok(Some(Turn::On));
             }

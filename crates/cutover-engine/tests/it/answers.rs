@@ -102,7 +102,7 @@ async fn an_adapter_that_cannot_be_asked_to_read_does_not_cost_the_sealed_secret
 #[tokio::test]
 async fn a_first_request_that_is_refused_changes_nothing() {
     for flavour in FLAVOURS {
-        for fault in [Fault::Refuse(Refusal::Forbidden), Fault::Refuse(Refusal::RateLimited), Fault::Unreachable] {
+        for fault in [Fault::Refuse(Refusal::Forbidden), Fault::Refuse(Refusal::InProgress), Fault::Unreachable] {
             let world = World::new(flavour);
             world.vendor.script(Op::Issue, 1, fault);
             let outcome = world.rotate().await.expect("the journal works");
@@ -111,6 +111,22 @@ async fn a_first_request_that_is_refused_changes_nothing() {
             assert_eq!(end, Some(End::NothingChanged));
             check(&world, end, 0, &format!("{flavour:?} {fault:?}")).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_first_request_that_the_vendor_is_too_busy_for_is_sent_again_and_given_up_when_that_goes_on() {
+    for flavour in FLAVOURS {
+        let busy = Fault::Refuse(Refusal::RateLimited);
+        let world = rotated_with(flavour, &[(Op::Issue, 1, busy), (Op::Issue, 2, busy)]).await;
+        let end = world.bring_to_an_end().await;
+        check(&world, end, 1, &format!("{flavour:?}")).await;
+
+        let world = World::new(flavour);
+        world.vendor.always(Op::Issue, Some(busy));
+        let outcome = world.rotate().await.expect("the journal works");
+        assert!(matches!(outcome.ending, Ending::NothingChanged(Failure::Vendor(_))), "{outcome:?}");
+        check(&world, Some(End::NothingChanged), 0, &format!("{flavour:?} for ever")).await;
     }
 }
 
@@ -308,16 +324,36 @@ async fn a_superseding_vendor_is_looked_at_once_more_after_its_settle_time() {
 }
 
 #[tokio::test]
-async fn a_refused_completion_is_held_and_goes_on_later() {
-    for (refusal, person) in [(Refusal::Forbidden, true), (Refusal::RateLimited, false)] {
-        let world = World::new(Flavour::Restart);
-        world.vendor.script(Op::Complete, 1, Fault::Refuse(refusal));
-        let outcome = world.rotate().await.expect("the journal works");
-        let Ending::Held { phase, hold } = outcome.ending else { panic!("{outcome:?}") };
-        assert_eq!((phase, hold.person), (Phase::Promoted, person));
-        let end = world.bring_to_an_end().await;
-        check(&world, end, 1, &format!("{refusal:?}")).await;
-    }
+async fn a_refused_completion_is_held_for_a_person_and_one_that_is_put_off_comes_later() {
+    let world = World::new(Flavour::Restart);
+    world.vendor.script(Op::Complete, 1, Fault::Refuse(Refusal::Forbidden));
+    let outcome = world.rotate().await.expect("the journal works");
+    let Ending::Held { phase, hold } = outcome.ending else { panic!("{outcome:?}") };
+    assert_eq!((phase, hold.person), (Phase::Promoted, true));
+    let end = world.bring_to_an_end().await;
+    check(&world, end, 1, "refused").await;
+
+    let busy = Fault::Refuse(Refusal::RateLimited);
+    let world = rotated_with(Flavour::Restart, &[(Op::Complete, 1, busy), (Op::Complete, 2, busy)]).await;
+    let end = world.bring_to_an_end().await;
+    check(&world, end, 1, "put off").await;
+}
+
+#[tokio::test]
+async fn a_completion_that_never_takes_effect_is_tried_some_times_and_held_with_both_secrets_alive() {
+    let world = World::new(Flavour::Restart);
+    world.vendor.always(Op::Complete, Some(Fault::LostBefore));
+    let begun = world.clock.truth();
+    let outcome = world.rotate().await.expect("the journal works");
+    let took = world.clock.truth().duration_since(begun);
+    let Ending::Held { phase, hold } = outcome.ending else { panic!("{outcome:?}") };
+    assert_eq!((phase, hold.person, world.vendor.calls_of(Op::Complete)), (Phase::Promoted, false, 3));
+    assert!(hold.sentence.contains("both work") && hold.sentence.contains("the line was cut"), "{}", hold.sentence);
+    assert!(took <= jiff::SignedDuration::try_from(3 * STRAGGLER).expect("in range"), "it took {took}");
+    assert_eq!(world.vendor.live().len(), 2);
+    world.vendor.calm();
+    let end = world.bring_to_an_end().await;
+    check(&world, end, 1, "in the end").await;
 }
 
 #[tokio::test]

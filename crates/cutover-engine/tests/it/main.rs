@@ -13,6 +13,7 @@ mod going_back;
 mod leaks;
 mod left_behind;
 mod log;
+mod paces;
 mod points;
 mod power_cuts;
 mod recovered;
