@@ -14,6 +14,7 @@ mod leaks;
 mod left_behind;
 mod log;
 mod paces;
+mod page;
 mod points;
 mod power_cuts;
 mod recovered;
