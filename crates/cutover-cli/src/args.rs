@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use cutover::TargetId;
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 /// How many rotations are under way at the same time unless `--at-once` says otherwise: enough to hide a vendor's
 /// round trips, few enough for every vendor's rate limit.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -112,6 +113,9 @@ pub(crate) struct Rotate {
     /// Every configured target
     #[arg(long)]
     pub(crate) all: bool,
+    /// Leave out what was rotated since TIME: 2h, 30d, 2026-01-31T12:00Z
+    #[arg(long, value_name = "TIME", value_parser = not_since)]
+    pub(crate) not_since: Option<NotSince>,
     /// Cancel somebody else's pending rotation and go on
     #[arg(long)]
     pub(crate) take_over: bool,
@@ -126,6 +130,24 @@ pub(crate) struct Rotate {
     pub(crate) max_unfinished: Option<usize>,
     #[command(flatten)]
     pub(crate) pace: Pace,
+}
+
+/// A time, or how long ago it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotSince {
+    At(Timestamp),
+    Ago(SignedDuration),
+}
+
+impl NotSince {
+    /// The time, when it is `now`.
+    pub(crate) fn at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            // What is before all time is as good as all time.
+            Self::Ago(ago) => now.checked_sub(ago).unwrap_or(Timestamp::MIN),
+        }
+    }
 }
 
 /// `resume`.
@@ -213,6 +235,17 @@ pub(crate) struct Emulate {
     pub(crate) list_behaviours: bool,
 }
 
+fn not_since(text: &str) -> Result<NotSince, String> {
+    if let Ok(at) = text.parse() {
+        return Ok(NotSince::At(at));
+    }
+    let span = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+    match span {
+        Ok(ago) if ago.is_positive() => Ok(NotSince::Ago(ago)),
+        _ => Err("it has to be a time such as 2026-01-31T12:00Z, or how long ago: 90m, 2h, 30d".to_owned()),
+    }
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("it has to be a number from 1 on".to_owned()),
@@ -228,6 +261,24 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_is_one_or_how_long_ago_it_is() {
+        let now: Timestamp = "2026-03-31T12:00:00Z".parse().expect("a time");
+        for (text, at) in [
+            ("2026-03-01T00:00Z", "2026-03-01T00:00:00Z"),
+            ("2026-03-01T02:00:00.5+02:00", "2026-03-01T00:00:00.5Z"),
+            ("90m", "2026-03-31T10:30:00Z"),
+            ("30d", "2026-03-01T12:00:00Z"),
+            ("1w 1d", "2026-03-23T12:00:00Z"),
+        ] {
+            let read = not_since(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(read.at(now).to_string(), at, "{text}");
+        }
+        for text in ["", "0s", "-2h", "yesterday", "2 months", "2026-03-01"] {
+            assert!(not_since(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -235,5 +235,9 @@ fn key_is_gone(config: &JournalConfig) -> CliError {
 }
 
 fn unusable_key(error: &KeyFileError) -> CliError {
-    CliError::usage(chain(error), "")
+    let hint = match error {
+        KeyFileError::Malformed { .. } => "bring the key back from its backup; a new one opens nothing that is sealed",
+        _ => "",
+    };
+    CliError::usage(chain(error), hint)
 }

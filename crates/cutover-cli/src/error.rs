@@ -87,6 +87,13 @@ impl CliError {
                 Some("`cutover resume` gets a secret, by the way that `cutover explain` tells")
             }
             Self::Damaged(_) => Some("restore the journal from its backup"),
+            Self::Journal(JournalError::Unreadable { .. }) | Self::Recover(RecoverError::Sealed(_)) => {
+                Some("bring the journal, or the key it was sealed with, back from the backup; no vendor was asked")
+            }
+            Self::Journal(JournalError::Unavailable { .. }) => Some(
+                "see that the journal, the files beside it and their folder can be written to, and that the disk has \
+                 room; no vendor was asked",
+            ),
             _ => None,
         }
     }

@@ -76,6 +76,11 @@ impl Printer {
         &self.bars
     }
 
+    /// How many lines the terminal has on which progress bars are drawn.
+    pub(crate) fn rows(&self) -> usize {
+        usize::from(Term::stderr().size().0)
+    }
+
     /// Whether colours are shown on stderr.
     pub(crate) fn has_error_colours(&self) -> bool {
         self.error_colours
@@ -135,6 +140,24 @@ impl Printer {
     pub(crate) fn step(&self, text: impl fmt::Display) {
         if !self.quiet {
             self.err(&format!("{text}\n"));
+        }
+    }
+
+    /// How many of several came out how, once there is more than one.
+    pub(crate) fn counts(&self, good: usize, all: usize, word: &str, other: &str) {
+        match (good, all - good) {
+            _ if all < 2 => {}
+            (good, 0) => self.step(format_args!("{good} {word}")),
+            (0, bad) => self.step(format_args!("{bad} {other}")),
+            (good, bad) => self.step(format_args!("{good} {word}, {bad} {other}")),
+        }
+    }
+
+    /// Prose about the way to the result, indented.
+    pub(crate) fn aside(&self, indent: usize, text: &str) {
+        let indented = " ".repeat(indent);
+        for line in wrapped(text, self.error_width.map(|width| width.saturating_sub(indent))) {
+            self.step(format_args!("{indented}{line}"));
         }
     }
 

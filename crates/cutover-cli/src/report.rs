@@ -42,6 +42,9 @@ pub(crate) struct Report {
     /// Whether it was left alone because of others.
     #[serde(skip)]
     left_alone: bool,
+    /// Whether there is something that `resume` goes on with.
+    #[serde(skip)]
+    unfinished: bool,
 }
 
 /// Which job a report is about.
@@ -50,6 +53,8 @@ pub(crate) struct About<'a> {
     pub(crate) job: Job,
     /// The program and its global options, for commands to copy.
     pub(crate) program: &'a str,
+    /// Whether the run was asked to stop.
+    pub(crate) stopped: bool,
 }
 
 impl Report {
@@ -81,6 +86,7 @@ impl Report {
             secret: None,
             next: None,
             left_alone: false,
+            unfinished: false,
         }
     }
 
@@ -96,6 +102,13 @@ impl Report {
                 (report.outcome, report.left_alone) = ("not_begun", true);
                 report.effect = Effect::NotApplied;
                 report.message = Some(sentence(&why.to_string()));
+                report.next = Some(format!("{program} rotate {name}"));
+            }
+            // Nothing else is unfit about a job that has not been looked at.
+            Ending::NothingChanged(Failure::Unfit(_)) if about.stopped => {
+                (report.outcome, report.left_alone) = ("not_begun", true);
+                report.effect = Effect::NotApplied;
+                report.message = Some("It was not begun: the run was asked to stop first.".to_owned());
                 report.next = Some(format!("{program} rotate {name}"));
             }
             Ending::NothingChanged(failure) => {
@@ -137,6 +150,7 @@ impl Report {
         let mut report = Self::blank(about, "failed");
         report.message = Some(sentence(&chain(error)));
         let (program, name) = (about.program, about.job.target().id());
+        report.unfinished = !matches!(error, EngineError::Journal(JournalError::Busy { .. }));
         match error {
             EngineError::Irreversible { .. } => report.next = Some(format!("{program} resume {name}")),
             EngineError::Unfinished { .. } => {
@@ -164,7 +178,7 @@ impl Report {
     }
 
     fn stands_at(&mut self, about: &About<'_>, phase: Phase) {
-        self.phase = Some(phase.name());
+        (self.phase, self.unfinished) = (Some(phase.name()), true);
         self.effect = if phase == Phase::Issuing { Effect::Unknown } else { Effect::Applied };
         self.secret = Some(whereabouts(phase, about.job.rotator().profile().recovery().class()).to_owned());
     }
@@ -182,6 +196,11 @@ impl Report {
     /// Whether the new secret is in use everywhere and the old one is retired.
     pub(crate) fn is_rotated(&self) -> bool {
         self.outcome == "rotated"
+    }
+
+    /// Whether there is something, or may be, that `resume` goes on with.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.unfinished
     }
 
     /// Why it was never begun, where that is because of other targets.
@@ -206,9 +225,9 @@ impl Report {
 
     /// What happened, and where the secret is: a sentence or two each.
     pub(crate) fn explanation(&self) -> impl Iterator<Item = &str> {
-        let says_it = self.message.as_ref().is_some_and(|message| says_where(message));
-        let secret = self.secret.as_ref().filter(|_| !says_it);
-        self.message.iter().chain(secret).map(String::as_str)
+        let secret = self.secret.as_deref();
+        let secret = secret.and_then(|secret| unsaid(self.message.as_deref().unwrap_or_default(), secret));
+        self.message.iter().map(String::as_str).chain(secret)
     }
 
     /// What to do next.
@@ -217,9 +236,14 @@ impl Report {
     }
 }
 
-/// Whether the sentence of a hold says itself where the secret is, so that it need not be said twice.
-pub(crate) fn says_where(sentence: &str) -> bool {
-    ["new secret", "sealed in the journal"].iter().any(|words| sentence.contains(words))
+/// What of `whereabouts` the sentence of a hold does not say itself: where the new secret is, and what readers have.
+pub(crate) fn unsaid<'w>(sentence: &str, whereabouts: &'w str) -> Option<&'w str> {
+    let says = |words: &[&str]| words.iter().any(|words| sentence.contains(words));
+    if !says(&["new secret", "sealed in the journal"]) {
+        return Some(whereabouts);
+    }
+    let (_, readers) = whereabouts.split_once(". ")?;
+    (!says(&["readers", "old secret", "old one"])).then_some(readers)
 }
 
 /// Where the secrets are while an attempt stands at `phase`.
@@ -230,16 +254,16 @@ pub(crate) fn whereabouts(phase: Phase, class: &str) -> &'static str {
         }
         (Phase::Issuing, _) => "The vendor may have made a new secret that nobody has seen; then the old one is dead.",
         (Phase::Kept, "restart") => {
-            "The vendor's answer is sealed in the journal; readers have the old secret, which works."
+            "The vendor's answer is sealed in the journal. Readers have the old secret, which works."
         }
         (Phase::Kept, _) => {
-            "The vendor's answer is sealed in the journal; readers still have the old secret, which is dead."
+            "The vendor's answer is sealed in the journal. Readers still have the old secret, which is dead."
         }
         (Phase::Staged | Phase::Verified, "restart") => {
-            "The new secret is in the journal and pending in the destinations; readers have the old one, which works."
+            "The new secret is in the journal and pending in the destinations. Readers have the old one, which works."
         }
         (Phase::Staged | Phase::Verified, _) => {
-            "The new secret is in the journal and pending in the destinations; readers still have the old one, which \
+            "The new secret is in the journal and pending in the destinations. Readers still have the old one, which \
              is dead."
         }
         (Phase::Promoted, _) => "The new secret is in use in every destination.",
@@ -291,6 +315,16 @@ mod tests {
         assert_eq!(sentence("billing-m2m is busy."), "billing-m2m is busy.");
         assert_eq!(sentence("stytch m2m.get was refused"), "stytch m2m.get was refused.");
         assert_eq!(sentence(""), "");
+    }
+
+    #[test]
+    fn what_is_live_is_said_and_nothing_twice() {
+        let kept = whereabouts(Phase::Kept, "replay");
+        let readers = "Readers still have the old secret, which is dead.";
+        assert_eq!(unsaid("the disk is full", kept), Some(kept));
+        assert_eq!(unsaid("the disk is full. The new secret is sealed in the journal", kept), Some(readers));
+        assert_eq!(unsaid("what it answered is sealed in the journal. The old secret may be dead", kept), None);
+        assert_eq!(unsaid("the new secret is in use", whereabouts(Phase::Promoted, "replay")), None);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! From the command line to the exit code.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use tokio::runtime::Runtime;
 
 use crate::args::Args;
@@ -16,6 +17,9 @@ use crate::print::Printer;
 pub(crate) fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
+        Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") => {
+            return unusable(&error);
+        }
         Err(error) => {
             // Help and version come this way too. A reader that is gone needs neither.
             let _nobody_reads = error.print();
@@ -33,6 +37,20 @@ pub(crate) fn main() -> ExitCode {
         done
     });
     done.unwrap_or_else(|error| failed(&printer, name, &error)).into()
+}
+
+/// A command line that makes no sense, told to a program.
+fn unusable(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    let said = text.split("\n\n").next().unwrap_or_default();
+    let said = said.strip_prefix("error: ").unwrap_or(said).split_whitespace().collect::<Vec<_>>().join(" ");
+    let error = CliError::usage(said, "--help says what there is");
+    let known = |name: &String| Args::command().get_subcommands().any(|command| command.get_name() == name);
+    let command = std::env::args().skip(1).find(known).unwrap_or_default();
+    // A reader that is gone needs nothing.
+    let document = serde_json::to_string(&error.document(&command)).unwrap_or_default();
+    let _nobody_reads = writeln!(std::io::stdout(), "{document}");
+    error.exit().into()
 }
 
 fn failed(printer: &Printer, command: &str, error: &CliError) -> Exit {

@@ -1,9 +1,10 @@
 //! `cutover check`: everything a rotation needs, tried out; nothing is rotated.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cutover::engine::{Engine, Failure, Job};
-use cutover::{SystemClock, Verdict};
+use cutover::engine::{Engine, Failure, Job, Journal as _, Recorded};
+use cutover::{SystemClock, TargetId, Verdict};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
@@ -35,7 +36,7 @@ struct Checked {
     message: Option<String>,
 }
 
-pub(super) async fn run(context: &Context, names: &[cutover::TargetId]) -> Result<Exit, CliError> {
+pub(super) async fn run(context: &Context, names: &[TargetId]) -> Result<Exit, CliError> {
     let config = context.config()?;
     let targets = context.chosen(&config, names)?;
     let mut vendors = Vendors::new(&config, &context.printer);
@@ -45,10 +46,11 @@ pub(super) async fn run(context: &Context, names: &[cutover::TargetId]) -> Resul
         jobs.push(vendors.job(target).await.map_err(|error| chain(&error)));
     }
     let journal = connect::journal(&config.journal, &context.printer).await?;
+    let unfinished: BTreeMap<TargetId, String> = open(journal.unfinished(None).await?, context.program());
     let engine = Engine::new(journal.clone(), Arc::new(SystemClock));
     let width = column(targets.iter().map(|target| target.target.id().as_str()));
     let one = |(target, job): (&&crate::config::TargetConfig, Result<Job, String>)| {
-        let (engine, target) = (&engine, &target.target);
+        let (engine, target, unfinished) = (&engine, &target.target, unfinished.get(target.target.id()));
         let mut checked = Checked {
             target: target.id().to_string(),
             vendor: target.vendor().to_string(),
@@ -62,6 +64,10 @@ pub(super) async fn run(context: &Context, names: &[cutover::TargetId]) -> Resul
                 Err(message) => checked.message = Some(sentence(&message)),
                 Ok(job) => checked.judge(engine.check(&job).await),
             }
+            // Whatever else there is, this comes first.
+            if let Some(unfinished) = unfinished {
+                (checked.ok, checked.message) = (false, Some(unfinished.clone()));
+            }
             checked
         }
     };
@@ -71,8 +77,21 @@ pub(super) async fn run(context: &Context, names: &[cutover::TargetId]) -> Resul
     let exit: Exit = checked.iter().map(|checked| Part::done_if(checked.ok)).collect();
     if context.printer.is_json() {
         context.printer.document(&Document { command: "check", exit_code: exit.code(), targets: checked });
+    } else {
+        context.printer.counts(checked.iter().filter(|checked| checked.ok).count(), checked.len(), "ok", "failed");
     }
     Ok(exit)
+}
+
+/// What there is to say of each rotation that has not ended.
+fn open(unfinished: Vec<Recorded>, program: &str) -> BTreeMap<TargetId, String> {
+    let said = |recorded: Recorded| {
+        let id = recorded.target.id().clone();
+        let phase = recorded.state().map_or("damaged", |state| state.phase().name());
+        let said = format!("An earlier rotation of it has not ended (it is {phase}): {program} resume {id}");
+        (id, said)
+    };
+    unfinished.into_iter().map(said).collect()
 }
 
 impl Checked {

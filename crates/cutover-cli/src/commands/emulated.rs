@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use cutover_emulator::server::Server;
 use cutover_emulator::stytch::StytchKind;
 use cutover_emulator::zitadel::ZitadelTarget;
-use cutover_emulator::{SeededSecret, Seeds, Vendor};
+use cutover_emulator::{SeededSecret, Seeds, SwitchState, Vendor};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::config::FILE_NAME;
@@ -38,6 +39,11 @@ impl Emulated {
         format!("secrets/{}.json", self.name)
     }
 }
+
+/// The switch for how long it takes until a new secret is known everywhere at Zitadel.
+const PROJECTION_LAG: &str = "zitadel.projection_lag";
+/// How long is waited on this machine, where nothing is late.
+const MOMENT: SignedDuration = SignedDuration::from_millis(200);
 
 /// The key of the secret in every destination.
 pub(super) const KEY: &str = "client_secret";
@@ -151,12 +157,13 @@ late_arrival = \"1s\"
 base_url = {}
 token = {{ file = \"credentials/zitadel-token\" }}
 late_arrival = \"1s\"
-propagation = \"1s\"    # the same: a real instance may need a minute
+propagation = {}    # the same: a real instance may need a minute
 ",
         quoted(&server.base_url(Vendor::Stytch)),
         quoted(&seeds.stytch.project_id),
         quoted(&server.base_url(Vendor::Hopae)),
         quoted(&server.base_url(Vendor::Zitadel)),
+        quoted(&propagation(&server.emulator().switches())),
     );
     for target in targets {
         let mut entries = vec![
@@ -175,6 +182,13 @@ propagation = \"1s\"    # the same: a real instance may need a minute
         );
     }
     text
+}
+
+/// How long a new secret takes to be known at Zitadel's endpoints, as it is switched, and a moment more.
+fn propagation(switches: &[SwitchState]) -> String {
+    let lag = switches.iter().find(|switch| switch.name == PROJECTION_LAG).map_or("0s", |switch| &switch.value);
+    let lag = lag.parse::<SignedDuration>().unwrap_or_default();
+    format!("{:#}", lag.saturating_add(MOMENT))
 }
 
 fn quoted(text: &str) -> String {

@@ -161,7 +161,7 @@ pub(crate) fn for_shell(path: &Path) -> String {
 }
 
 /// The width of a column for these names, within reason.
-fn column<'n>(names: impl IntoIterator<Item = &'n str>) -> usize {
+pub(crate) fn column<'n>(names: impl IntoIterator<Item = &'n str>) -> usize {
     names.into_iter().map(|name| name.chars().count()).max().unwrap_or_default().min(40)
 }
 

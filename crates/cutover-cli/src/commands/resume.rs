@@ -42,7 +42,7 @@ pub(super) async fn take_up(
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
     let told = over(context, &jobs, journal.clone(), work, at_once).await;
     close(&journal).await;
-    Ok(conclude(context, work, told))
+    Ok(conclude(context, work, told, None))
 }
 
 /// Unfinished rotations of targets that are not configured any more: somebody has to know.
@@ -59,5 +59,5 @@ fn nothing(context: &Context, work: Work) -> Exit {
     if !context.printer.is_json() {
         context.printer.step(format_args!("Nothing to {}: no rotation is unfinished.", work.command()));
     }
-    conclude(context, work, Vec::new())
+    conclude(context, work, Vec::new(), None)
 }

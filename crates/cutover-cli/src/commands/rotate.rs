@@ -1,24 +1,28 @@
 //! `cutover rotate`, and what `resume` and `cancel` share with it: running an engine over many targets and telling what came of it.
 
+mod telling;
+
 use std::sync::Arc;
 
-use cutover::SystemClock;
-use cutover::engine::{Caution, Ending, Engine, EngineError, Fleet, Job, Journal, Options, Outcome};
+use cutover::engine::{Caution, Ending, Engine, EngineError, Event, Fleet, Job, Journal, Options, Outcome};
+use cutover::{Clock as _, SystemClock};
 use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Context, column};
+use super::Context;
 use crate::args::Rotate;
+use crate::config::{Config, TargetConfig};
 use crate::connect::{self, Vendors};
 use crate::error::CliError;
 use crate::exit::{Exit, Part};
 use crate::interrupt;
-use crate::print::{Paint, Printer, padded};
 use crate::progress::Progress;
 use crate::report::{About, Report};
+use telling::Telling;
 
-/// The longest outcome: `nothing changed`.
-const OUTCOME_WIDTH: usize = 15;
+/// How many of a target's latest rotations are looked through for one that ended well.
+const LOOK_BACK: u32 = 50;
 
 #[derive(Debug, Serialize)]
 struct Document {
@@ -74,7 +78,15 @@ impl Work {
 
 pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliError> {
     let config = context.config()?;
-    let targets = context.chosen(&config, &args.targets)?;
+    let now = SystemClock.now();
+    let since = args.not_since.map_or(now, |not_since| not_since.at(now));
+    let mut targets = context.chosen(&config, &args.targets)?;
+    if args.not_since.is_some() {
+        let chosen = targets.len();
+        targets = not_rotated_since(&config, targets, since).await?;
+        let left_out = chosen - targets.len();
+        context.printer.note(format_args!("{left_out} of {chosen} were rotated since {since:.0} and are left out"));
+    }
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
     let journal = connect::journal(&config.journal, &context.printer).await?;
     let caution = Caution {
@@ -85,7 +97,26 @@ pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliErr
     let work = Work::Rotate { take_over: args.take_over, caution };
     let told = over(context, &jobs, journal.clone(), work, args.pace.at_once).await;
     close(&journal).await;
-    Ok(conclude(context, work, told))
+    let rest = args.all.then(|| format!("{} rotate --all --not-since {since:.3}", context.program()));
+    Ok(conclude(context, work, told, rest.as_deref()))
+}
+
+/// Those of the targets whose latest rotation that ended well was before `since`, or that never had one.
+async fn not_rotated_since<'c>(
+    config: &Config,
+    targets: Vec<&'c TargetConfig>,
+    since: Timestamp,
+) -> Result<Vec<&'c TargetConfig>, CliError> {
+    let Some(journal) = connect::journal_if_there(&config.journal).await? else { return Ok(targets) };
+    let mut wanted = Vec::with_capacity(targets.len());
+    for target in targets {
+        let history = journal.history(Some(target.target.id()), LOOK_BACK).await?;
+        let mut entries = history.iter().filter_map(|recorded| recorded.entries.last());
+        if !entries.any(|last| matches!(last.event, Event::Finished) && since <= last.at) {
+            wanted.push(target);
+        }
+    }
+    Ok(wanted)
 }
 
 /// Does the work on every job's target, and says what came of each as soon as it is known.
@@ -97,18 +128,20 @@ pub(super) async fn over(
     at_once: usize,
 ) -> Vec<(Report, Part)> {
     let printer = &context.printer;
-    let progress = Arc::new(Progress::new(printer, jobs.len()));
+    let names = || jobs.iter().map(|job| job.target().id().as_str());
+    let progress = Arc::new(Progress::new(printer, names()));
     let take_over = matches!(work, Work::Rotate { take_over: true, .. });
     let engine = Engine::new(journal, Arc::new(SystemClock))
         .with_options(Options { take_over, ..Options::default() })
         .with_observer(progress.clone());
-    interrupt::watch(engine.stop_flag(), printer.clone(), format!("{} resume", context.program()));
-    let width = column(jobs.iter().map(|job| job.target().id().as_str()));
-    let tell = |nth: usize, result: &Result<Outcome, EngineError>| {
-        let about = About { job: jobs[nth].clone(), program: context.program() };
+    let stop = engine.stop_flag();
+    interrupt::watch(stop.clone(), printer.clone(), format!("{} resume", context.program()));
+    let mut telling = Telling::new(printer, names());
+    let mut tell = |nth: usize, result: &Result<Outcome, EngineError>| {
+        let about = About { job: jobs[nth].clone(), program: context.program(), stopped: stop.is_set() };
         progress.through(about.job.target().id());
         let (report, part) = (Report::of(&about, result), work.part(result));
-        show(printer, &report, part, width);
+        telling.tell(&report, part);
         (nth, report, part)
     };
     // As they come, so that one that has to wait keeps no other from beginning.
@@ -139,27 +172,9 @@ pub(super) async fn over(
     told.into_iter().map(|(_, report, part)| (report, part)).collect()
 }
 
-fn show(printer: &Printer, report: &Report, part: Part, width: usize) {
-    if printer.is_quiet() && part == Part::Done {
-        return;
-    }
-    let paint = match part {
-        Part::Done => Paint::Good,
-        Part::Failed => Paint::Bad,
-        Part::Person => Paint::Odd,
-    };
-    let outcome = printer.paint(paint, report.words());
-    let line = format!("{}  {}  {}", padded(report.target(), width), padded(&outcome, OUTCOME_WIDTH), report.remark());
-    printer.line(line.trim_end());
-    // Why others were left alone is said once, at the end.
-    if part != Part::Done && report.left_alone().is_none() {
-        report.explanation().for_each(|sentence| printer.prose(2, sentence));
-        report.next().iter().for_each(|next| printer.next(next));
-    }
-}
-
-/// Gives the JSON document, or how many of several came out how, and the exit code.
-pub(super) fn conclude(context: &Context, work: Work, told: Vec<(Report, Part)>) -> Exit {
+/// Gives the JSON document, or how many of several came out how, and the exit code. `rest` is the command for those that
+/// have no rotation to go on with.
+pub(super) fn conclude(context: &Context, work: Work, told: Vec<(Report, Part)>, rest: Option<&str>) -> Exit {
     let exit: Exit = told.iter().map(|(_, part)| *part).collect();
     let printer = &context.printer;
     if printer.is_json() {
@@ -179,7 +194,11 @@ pub(super) fn conclude(context: &Context, work: Work, told: Vec<(Report, Part)>)
         let parts = parts.into_iter().filter(|(count, _)| *count > 0);
         let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
         printer.step(parts.join(", "));
-        why.iter().for_each(|why| printer.warn(format_args!("the line was stopped. {why}")));
+        if let Some(why) = why {
+            let why = why.strip_prefix("It was not begun: ").unwrap_or(why).trim_end_matches('.');
+            printer.warn(format_args!("the line was stopped: {why}"));
+        }
+        telling::recap(context, &told, rest);
     }
     exit
 }

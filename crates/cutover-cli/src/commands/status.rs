@@ -14,7 +14,7 @@ use crate::connect::{self, Vendors};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print::{Paint, padded};
-use crate::report::{says_where, sentence, verdict_words, whereabouts};
+use crate::report::{sentence, unsaid, verdict_words, whereabouts};
 
 #[derive(Debug, Serialize)]
 struct Document {
@@ -184,7 +184,7 @@ fn show(context: &Context, told: &[Told]) {
         printer.line(format_args!("{}  {state}  {}{old}", padded(&told.target, width), ago(now, told.changed)));
         let held = told.held.as_ref().map(|held| held.reason.clone());
         let person = told.held.as_ref().filter(|held| held.person_needed).map(|_| "A person is needed.".to_owned());
-        let whereabouts = told.whereabouts.filter(|_| !held.as_deref().is_some_and(says_where));
+        let whereabouts = told.whereabouts.and_then(|where_| unsaid(held.as_deref().unwrap_or_default(), where_));
         let lines = [told.message.clone(), held, whereabouts.map(str::to_owned), person];
         lines.into_iter().flatten().for_each(|line| printer.prose(2, &line));
         told.next.iter().for_each(|next| printer.next(next));

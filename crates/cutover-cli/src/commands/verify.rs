@@ -54,6 +54,9 @@ pub(super) async fn run(context: &Context, names: &[cutover::TargetId]) -> Resul
     let exit: Exit = verified.iter().map(|verified| Part::done_if(verified.ok)).collect();
     if context.printer.is_json() {
         context.printer.document(&Document { command: "verify", exit_code: exit.code(), targets: verified });
+    } else {
+        let accepted = verified.iter().filter(|verified| verified.ok).count();
+        context.printer.counts(accepted, verified.len(), "accepted", "not accepted");
     }
     Ok(exit)
 }

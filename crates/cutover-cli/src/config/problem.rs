@@ -40,6 +40,9 @@ impl ConfigError {
                 "there is no such file".to_owned(),
                 Some("`cutover init` writes one, --config names another; `cutover demo` needs none".to_owned()),
             ),
+            io::ErrorKind::IsADirectory => {
+                ("this is a folder".to_owned(), Some("--config takes the file itself, as in cutover.toml".to_owned()))
+            }
             _ => (format!("it cannot be read: {error}"), None),
         };
         Self::new(file, vec![Problem { line: None, key: None, problem, hint }])

@@ -1,8 +1,8 @@
 //! The real binary, run as a person or a program would run it.
 
 mod completions;
-mod conformance;
 mod configuration;
+mod conformance;
 mod credentials;
 mod demo;
 mod documents;
@@ -10,7 +10,9 @@ mod emulate;
 mod exits;
 mod explain;
 mod export;
+mod fleet;
 mod history;
+mod hostile;
 mod leaks;
 mod line;
 mod looks;

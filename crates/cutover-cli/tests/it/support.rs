@@ -65,13 +65,14 @@ pub(crate) struct Vendors {
     child: Child,
     folder: TempDir,
     described: Value,
+    client: reqwest::Client,
 }
 
 /// What one target is at its vendor, as the emulator describes it.
 #[derive(Debug)]
 pub(crate) struct Described {
     vendor: &'static str,
-    kind: &'static str,
+    kind: String,
     client_id: String,
     /// The secret it was made with.
     pub(crate) first_secret: String,
@@ -80,15 +81,22 @@ pub(crate) struct Described {
 impl Vendors {
     /// Vendors with one target of each kind, and with these faults.
     pub(crate) async fn with(faults: &[&str]) -> Self {
+        Self::of(0, faults).await
+    }
+
+    /// Vendors with so many targets each; with 0, one of each kind.
+    pub(crate) async fn of(targets: usize, faults: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut arguments = vec!["emulate", "--json", "--write-config", "."];
+        let targets = targets.to_string();
+        let mut arguments = vec!["emulate", "--json", "--write-config", ".", "--targets", &targets];
         faults.iter().for_each(|fault| arguments.extend(["--fault", fault]));
         let mut command = cutover(folder.path(), arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("it says where it is");
         let line = line.expect("it is readable").expect("there is a line");
-        Self { child, folder, described: serde_json::from_str(&line).expect("one JSON document") }
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { child, folder, described: serde_json::from_str(&line).expect("one JSON document"), client }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -130,7 +138,7 @@ impl Vendors {
         let url = format!("{}log", self.described["control_url"].as_str().expect("a URL"));
         let seen = async {
             loop {
-                let answer = client().get(&url).send().await.expect("the control port answers");
+                let answer = self.client.get(&url).send().await.expect("the control port answers");
                 let log: Value = serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON");
                 let entries = log["log"].as_array().expect("entries").iter();
                 let is_it = |entry: &Value| {
@@ -143,6 +151,23 @@ impl Vendors {
             }
         };
         tokio::time::timeout(DEADLINE, seen).await.unwrap_or_else(|_| panic!("{vendor} was never asked {operation}"));
+    }
+
+    /// Every target by its name, as the written configuration has it.
+    pub(crate) fn every(&self) -> Vec<(String, Described)> {
+        let text = std::fs::read_to_string(self.folder().join("cutover.toml")).expect("it was written");
+        let config: toml::Table = text.parse().expect("TOML");
+        let targets = config["targets"].as_array().expect("an array").iter();
+        let described = |target: &toml::Value| {
+            let text = |key: &str| target[key].as_str().expect("text").to_owned();
+            let vendor = ["stytch", "hopae", "zitadel"].into_iter().find(|name| *name == text("vendor"));
+            let vendor = vendor.expect("one of the three");
+            let mut all = self.described["vendors"][vendor]["targets"].as_array().expect("targets").iter();
+            let found = all.find(|found| found["client_id"] == text("client_id").as_str()).expect("it is described");
+            let first_secret = found["client_secret"].as_str().expect("text").to_owned();
+            (text("name"), Described { vendor, kind: text("kind"), client_id: text("client_id"), first_secret })
+        };
+        targets.map(described).collect()
     }
 
     /// A target by the name that the written configuration gives it.
@@ -159,6 +184,7 @@ impl Vendors {
         let targets = self.described["vendors"][vendor]["targets"].as_array().expect("targets");
         let found = targets.iter().find(|target| target["kind"] == kind).expect("one of each kind");
         let text = |key: &str| found[key].as_str().expect("text").to_owned();
+        let kind = kind.to_owned();
         Described { vendor, kind, client_id: text("client_id"), first_secret: text("client_secret") }
     }
 
@@ -176,15 +202,16 @@ impl Vendors {
         let id = &target.client_id;
         let form = |url: String, fields: &str| {
             let body = format!("{fields}&client_id={id}&client_secret={secret}");
-            client().post(url).header("content-type", "application/x-www-form-urlencoded").body(body)
+            self.client.post(url).header("content-type", "application/x-www-form-urlencoded").body(body)
         };
         let oauth = || format!("{base}/v1/public/{}/oauth2", vendor["project_id"].as_str().expect("an id"));
-        let request = match target.kind {
+        let request = match target.kind.as_str() {
             "m2m" => form(format!("{}/token", oauth()), "grant_type=client_credentials"),
             "connected_app" => form(format!("{}/introspect", oauth()), "token=none"),
-            "app" => client().get(format!("{base}/v1/providers")).basic_auth(id, Some(secret)),
+            "app" => self.client.get(format!("{base}/v1/providers")).basic_auth(id, Some(secret)),
             "machine_user" => form(format!("{base}/oauth/v2/token"), "grant_type=client_credentials&scope=openid"),
-            _ => client()
+            _ => self
+                .client
                 .post(format!("{base}/oauth/v2/introspect"))
                 .basic_auth(id, Some(secret))
                 .header("content-type", "application/x-www-form-urlencoded")
@@ -234,12 +261,21 @@ impl Configured {
     }
 }
 
+/// Waits until a child has written so many lines, and gives what it writes from then on to nobody.
+pub(crate) async fn written_lines(child: &mut Child, count: usize) {
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let written = async {
+        for _ in 0..count {
+            lines.next_line().await.expect("it is readable").expect("there is a line");
+        }
+    };
+    tokio::time::timeout(DEADLINE, written).await.expect("it writes");
+    // A pipe that nobody reads would hold it up.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+}
+
 /// Sends a signal by its name.
 pub(crate) fn signal(name: &str, pid: u32) {
     let sent = std::process::Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
     assert!(sent.expect("there is a kill").success());
-}
-
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().expect("a client")
 }
