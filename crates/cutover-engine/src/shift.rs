@@ -185,6 +185,11 @@ impl<'a> Shift<'a> {
         }
     }
 
+    /// Whether the next turn at the vendor is one to wait for.
+    pub(crate) fn turn_is_near(&self) -> bool {
+        self.engine.paces.put_off_for(self.job.target().vendor(), self.engine.clock.now()) <= TURN_MAX
+    }
+
     /// Where the vendor was too busy for a call: for how long, which holds for all its calls from now on. `tried` is how
     /// often this one was made.
     pub(crate) fn too_busy(&self, error: &RotateError, tried: u32) -> Option<Duration> {

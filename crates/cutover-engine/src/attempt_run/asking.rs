@@ -218,10 +218,9 @@ impl AttemptRun<'_> {
     pub(super) async fn cancel(&mut self) -> Result<Turn, EngineError> {
         match self.shift.cancel().await? {
             Ok(()) => Ok(Turn::On),
+            Err(error) if error.refusal() == Some(Refusal::NothingPending) => Ok(Turn::On),
             // After a wait for its turn it has to be looked again.
-            Err(error) if matches!(error.refusal(), Some(Refusal::NothingPending | Refusal::RateLimited)) => {
-                Ok(Turn::On)
-            }
+            Err(error) if error.refusal() == Some(Refusal::RateLimited) && self.shift.turn_is_near() => Ok(Turn::On),
             // A cancellation that is still on its way would drop the next secret too.
             Err(error) if error.effect() == Effect::Unknown => {
                 let left = self.job.rotator().profile().straggler();

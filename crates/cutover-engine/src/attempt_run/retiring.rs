@@ -129,10 +129,9 @@ impl AttemptRun<'_> {
                 Ok(Turn::On)
             }
             Err(error) if error.effect() == Effect::Applied => Ok(Turn::On),
+            Err(error) if error.refusal() == Some(Refusal::NothingPending) => Ok(Turn::On),
             // After a wait for its turn it has to be looked again.
-            Err(error) if matches!(error.refusal(), Some(Refusal::NothingPending | Refusal::RateLimited)) => {
-                Ok(Turn::On)
-            }
+            Err(error) if error.refusal() == Some(Refusal::RateLimited) && self.shift.turn_is_near() => Ok(Turn::On),
             Err(error) => {
                 let sentence = format!(
                     "the new secret is in use everywhere, and the vendor did not retire the old one: {}; resume later",
