@@ -41,6 +41,8 @@ pub enum Profiles {
     Replay,
     /// Those without.
     NoReplay,
+    /// Those of the immediate ones that have no idempotency key.
+    Plain,
 }
 
 /// Something that a check does and that not every subject allows.
@@ -112,6 +114,7 @@ impl Profiles {
             Self::Immediate => "immediate vendors",
             Self::Replay => "vendors with idempotency keys",
             Self::NoReplay => "vendors without idempotency keys",
+            Self::Plain => "immediate vendors without idempotency keys",
         }
     }
 
@@ -120,9 +123,9 @@ impl Profiles {
         let replay = matches!(profile.recovery(), Recovery::Replay { .. });
         match self {
             Self::TwoPhase if !two_phase => Some("the old secret dies when the new one is issued"),
-            Self::Immediate if two_phase => Some("old and new secret are valid together until completed"),
+            Self::Immediate | Self::Plain if two_phase => Some("old and new secret are valid together until completed"),
             Self::Replay if !replay => Some("the vendor has no idempotency key"),
-            Self::NoReplay if replay => Some("under its key a request may be repeated"),
+            Self::NoReplay | Self::Plain if replay => Some("under its key a request may be repeated"),
             _ => None,
         }
     }

@@ -74,13 +74,11 @@ async fn one(
     checked(case, session, &possible, &call).await
 }
 
-/// Every secret that came to light is presented to every target: its own last of all others, and all of its own.
+/// Whatever came to light is presented once more.
 async fn sweep(case: &Case<'_>, session: &Session<'_>, possible: Possible<Style>) -> Result<(), Stop> {
     let mut possible = possible;
-    for secret in 0..session.secrets() {
-        for target in 0..session.targets() {
-            possible = checked(case, session, &possible, &Call::Present { target, secret }).await?;
-        }
+    for (target, secret) in session.pairs() {
+        possible = checked(case, session, &possible, &Call::Present { target, secret }).await?;
     }
     Ok(())
 }

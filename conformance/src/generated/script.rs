@@ -4,12 +4,20 @@ use std::ops::RangeInclusive;
 
 use proptest::prelude::*;
 
+use cutover_core::{Recovery, RotationProfile, Style};
+
 use crate::Disturbance;
 
 /// The most targets that one script is about.
 const TARGETS_MAX: usize = 3;
-/// The most calls of a script: long enough for a rotation of each target to begin, end and begin again.
-const CALLS_MAX: usize = 16;
+/// How many calls a script has: enough for a rotation to begin, end and begin again, of one target among others.
+const CALLS: RangeInclusive<usize> = 3..=20;
+/// Which target a call is about: the first more often than the others, so that something comes of it.
+const WHICH: [usize; 6] = [0, 0, 0, 1, 1, 2];
+
+/// How many turns one has in a row: mostly few, so that calls meet, and sometimes so many that it gets far while the
+/// others stand still.
+const TURNS: [usize; 6] = [1, 1, 2, 2, 3, 9];
 
 /// Calls, one after the other.
 #[derive(Clone, Debug)]
@@ -123,6 +131,18 @@ impl Mix {
         wait: 0,
     };
 
+    /// The same without what `profile` has no use for: what is left of it shows that it is refused.
+    pub(crate) fn fit(self, profile: &RotationProfile) -> Self {
+        let mut fit = self;
+        if profile.style() != Style::TwoPhase {
+            (fit.complete, fit.cancel) = (self.complete.min(1), self.cancel.min(1));
+        }
+        if !matches!(profile.recovery(), Recovery::Replay { .. }) {
+            (fit.repeat, fit.wait) = (self.repeat.min(1), self.wait.min(1));
+        }
+        fit
+    }
+
     fn weights(self) -> [u16; 10] {
         let Self { issue, repeat, borrow, disturbed, elsewhere, complete, cancel, look, present, wait } = self;
         [issue, complete, cancel, repeat, present, look, wait, disturbed, elsewhere, borrow]
@@ -144,13 +164,14 @@ impl Mix {
         match nth {
             Some(1) => Op::Complete(target),
             Some(2) => Op::Cancel(target),
-            Some(3) => issue(Key::Own(which), None),
+            Some(3) => issue(Key::Own(early(which)), None),
             Some(4) => Op::Present(target, which),
             Some(5) => Op::Look(target),
             Some(6) => Op::Wait(pause(which)),
-            Some(7) => {
-                issue(if which.is_multiple_of(2) { Key::New } else { Key::Own(which / 2) }, Some(fault(which / 2)))
-            }
+            Some(7) => issue(
+                if which.is_multiple_of(2) { Key::New } else { Key::Own(early(which / 2)) },
+                Some(fault(which / 2)),
+            ),
             Some(8) => Op::IssueElsewhere(target),
             Some(9) => issue(Key::Any(which), None),
             _ => issue(Key::New, None),
@@ -158,8 +179,13 @@ impl Mix {
     }
 }
 
+/// The first more often than the others, like targets.
+fn early(which: usize) -> usize {
+    WHICH[which % WHICH.len()]
+}
+
 fn pause(which: usize) -> Pause {
-    let edge = |offset| Pause::Edge(which / 8, offset);
+    let edge = |offset| Pause::Edge(early(which / 8), offset);
     match which % 8 {
         0 => Pause::Moment,
         1 => Pause::Long,
@@ -184,7 +210,8 @@ fn fault(which: usize) -> Disturbance {
 
 /// Calls as `mix` has them.
 fn op_of(mix: Mix) -> impl Strategy<Value = Op, Tree = impl ValueTreeOf<Op>> {
-    (0..mix.total(), 0..TARGETS_MAX, 0_usize..64).prop_map(move |(kind, target, which)| mix.op(kind, target, which))
+    let drawn = (0..mix.total(), 0..WHICH.len(), 0_usize..64);
+    drawn.prop_map(move |(kind, target, which)| mix.op(kind, WHICH[target], which))
 }
 
 /// A tree that may wait between two looks at it.
@@ -194,7 +221,7 @@ impl<T, V: proptest::strategy::ValueTree<Value = T> + Send> ValueTreeOf<T> for V
 
 /// Scripts as `mix` has them.
 pub(crate) fn script_of(mix: Mix) -> impl Strategy<Value = Script, Tree = impl ValueTreeOf<Script>> {
-    let ops = proptest::collection::vec(op_of(mix), 1..=CALLS_MAX);
+    let ops = proptest::collection::vec(op_of(mix), CALLS);
     (1..=TARGETS_MAX, ops).prop_map(|(targets, ops)| Script { targets, ops })
 }
 
@@ -242,7 +269,7 @@ impl Shape {
     /// All under one key, which may have been used before.
     pub(crate) fn same_key(tasks: RangeInclusive<usize>) -> Self {
         let issue = Mix { issue: 1, ..Mix::NONE };
-        Self { before: (issue, 2), tasks, purpose: Purpose::SameKey, ..Self::PLAIN }
+        Self { before: (issue, 1), tasks, purpose: Purpose::SameKey, ..Self::PLAIN }
     }
 
     /// All under one key, when its window is about to end or has ended.
@@ -255,6 +282,12 @@ impl Shape {
         let issue = Mix { issue: 1, complete: 1, cancel: 1, ..Mix::NONE };
         let calls = (Mix { issue: 2, complete: 1, present: 1, ..Mix::NONE }, 2);
         Self { before: (issue, 2), tasks: 2..=targets, calls, targets, purpose: Purpose::OwnTarget, ..Self::PLAIN }
+    }
+
+    /// The same without what `profile` has no use for.
+    pub(crate) fn fit(self, profile: &RotationProfile) -> Self {
+        let before = (self.before.0.fit(profile), self.before.1);
+        Self { before, calls: (self.calls.0.fit(profile), self.calls.1), ..self }
     }
 
     /// `script`, with what is done of purpose.
@@ -303,7 +336,8 @@ pub(crate) fn at_once_of(shape: Shape) -> impl Strategy<Value = AtOnce, Tree = i
     let before = proptest::collection::vec(op_of(shape.before.0), 0..=shape.before.1);
     let task = proptest::collection::vec(op_of(shape.calls.0), 1..=shape.calls.1);
     let tasks = proptest::collection::vec(task, shape.tasks.clone());
-    let schedule = proptest::collection::vec(0_usize..8, 0..48);
+    let turns = (0_usize..8, 0..TURNS.len()).prop_map(|(who, turns)| vec![who; TURNS[turns]]);
+    let schedule = proptest::collection::vec(turns, 0..24).prop_map(|turns| turns.concat());
     let drawn = (1..=shape.targets, before, tasks, schedule, 0_usize..16);
     drawn.prop_map(move |(targets, first, tasks, schedule, which)| {
         let disturbed = (shape.disturbs && which > 0).then(|| fault(which - 1));

@@ -18,13 +18,10 @@ use crate::case::{broken, keep};
 use crate::model::{
     self, Client, Event, Fault, Heard, Keyed, Plain, Possible, Request, Scoped, Span, TwoPhase, Value, Why,
 };
-use crate::{Ask, Caller, Case, Disturbance, Lost, Stop};
+use crate::{Ask, Caller, Case, Disturbance, Lost, Repetition, Stop};
 
 /// Longer than any window, grace or overlap that would end by itself.
 const LONG: Duration = Duration::from_secs(40 * 24 * 60 * 60);
-
-/// The header by which a vendor says that it repeats an answer.
-const REPLAYED: &str = "idempotency-replayed";
 
 /// How a subject is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +46,8 @@ pub(crate) struct Session<'a> {
 #[derive(Default)]
 struct Known {
     secrets: Vec<ClientSecret>,
+    /// By secret: the target that it was issued for.
+    owners: Vec<model::Place>,
     marks: Vec<ChangeMarker>,
     keys: Vec<Used>,
     /// By target: the latest answer with a secret in it.
@@ -62,7 +61,8 @@ struct Known {
 struct Used {
     attempt: Attempt,
     target: model::Place,
-    last: Duration,
+    /// When its window began, for all that was heard.
+    born: Duration,
 }
 
 /// A call that knows what it is about.
@@ -107,9 +107,10 @@ impl<'a> Session<'a> {
     pub(crate) async fn open(case: &'a Case<'a>, through: Through, targets: usize) -> Result<Self, Stop> {
         let mut known = Known::default();
         let mut taken = Vec::new();
-        for _ in 0..targets {
+        for nth in 0..targets {
             let (target, secret) = case.fresh_target().await?;
             known.secrets.push(secret);
+            known.owners.push(nth);
             known.kept.push(None);
             taken.push(target);
         }
@@ -131,14 +132,18 @@ impl<'a> Session<'a> {
         Possible::new(model, client, self.targets.len())
     }
 
-    /// How many targets there are.
-    pub(crate) fn targets(&self) -> usize {
-        self.targets.len()
+    /// How many secrets came to light.
+    fn secrets(&self) -> usize {
+        self.known().secrets.len()
     }
 
-    /// How many secrets came to light.
-    pub(crate) fn secrets(&self) -> usize {
-        self.known().secrets.len()
+    /// Each secret that came to light at its own target, and the latest of each at every other.
+    pub(crate) fn pairs(&self) -> Vec<(model::Place, model::Seen)> {
+        let known = self.known();
+        let is_latest = |secret: model::Seen| !known.owners[secret + 1..].contains(&known.owners[secret]);
+        let all =
+            (0..known.secrets.len()).flat_map(|secret| (0..self.targets.len()).map(move |target| (target, secret)));
+        all.filter(|&(target, secret)| known.owners[secret] == target || is_latest(secret)).collect()
     }
 
     /// The time now, by the vendor's clock.
@@ -202,11 +207,12 @@ impl<'a> Session<'a> {
         let from = self.elapsed();
         let outcome = match call {
             Call::Issue { target, key, attempt, elsewhere } => {
-                let request = Request::Issue { target: *target, key: *key, here: elsewhere.is_none() };
+                let own = attempt.target() == self.targets[*target].id();
+                let request = Request::Issue { target: *target, key: *key, own, here: elsewhere.is_none() };
                 let asked = elsewhere.as_deref().unwrap_or(&self.targets[*target]);
                 let heard = match self.through {
                     Through::Adapter => self.issue(*target, asked, attempt).await,
-                    Through::Wire => self.issue_past(asked, attempt).await?,
+                    Through::Wire => self.issue_past(*target, asked, attempt).await?,
                 };
                 Outcome::Asked(request, heard)
             }
@@ -227,8 +233,10 @@ impl<'a> Session<'a> {
             }
         };
         let at = Span { from, to: self.elapsed() };
-        if let Call::Issue { key, .. } = call {
-            self.known().keys[*key].last = at.to;
+        if let (Call::Issue { key, .. }, Outcome::Asked(_, heard)) = (call, &outcome)
+            && !matches!(heard, Heard::Secret(_, true, _) | Heard::Refused(_) | Heard::NotSent)
+        {
+            self.known().keys[*key].born = at.to;
         }
         let over = self.ticks.fetch_add(1, Ordering::Relaxed);
         let told = format!("{}{}", self.words(call), self.came_of(&outcome));
@@ -322,12 +330,12 @@ impl<'a> Session<'a> {
             Err(error) => return heard_of(&error),
         };
         let (replayed, mark) = (issued.is_replayed(), issued.marker().map(|mark| self.mark(mark)));
-        let secret = self.number(issued.into_secret());
+        let secret = self.number(issued.into_secret(), place);
         self.known().kept[place] = Some(Arc::new(kept));
         Heard::Secret(secret, replayed, mark)
     }
 
-    async fn issue_past(&self, target: &Target, attempt: &Attempt) -> Result<Heard, Stop> {
+    async fn issue_past(&self, place: model::Place, target: &Target, attempt: &Attempt) -> Result<Heard, Stop> {
         let key = attempt.key().as_header_value();
         let wire = self.case.wire()?;
         let exchange = match wire.send(Ask::Issue { target, keys: &[key.as_bytes()] }, Caller::Owner).await {
@@ -335,12 +343,17 @@ impl<'a> Session<'a> {
             Ok(None) => return Ok(Heard::NotSent),
             Err(Lost(_)) => return Ok(Heard::Lost),
         };
+        let repetition = wire.repetition(&exchange);
         if !exchange.is_success() {
-            return Ok(denied(exchange.status));
+            return Ok(match repetition {
+                Repetition::Running => Heard::Refused(Why::Running),
+                Repetition::Mismatch => Heard::Refused(Why::KeyConflict),
+                _ => denied(exchange.status),
+            });
         }
         let Some(secret) = wire.secret(&exchange) else { return Ok(Heard::Cut) };
-        let replayed = exchange.header(REPLAYED).is_some();
-        let secret = self.number(secret);
+        let replayed = repetition == Repetition::Replayed;
+        let secret = self.number(secret, place);
         let mut known = self.known();
         match known.answers.iter().find(|(of, ..)| *of == secret) {
             Some((_, status, body)) if (*status, body.as_slice()) != (exchange.status, exchange.body.as_slice()) => {
@@ -426,7 +439,7 @@ impl<'a> Session<'a> {
             return Some((key, known.keys[key].attempt.clone()));
         }
         let attempt = self.case.attempt(&self.targets[target]);
-        known.keys.push(Used { attempt: attempt.clone(), target, last: Duration::ZERO });
+        known.keys.push(Used { attempt: attempt.clone(), target, born: Duration::ZERO });
         Some((known.keys.len() - 1, attempt))
     }
 
@@ -439,7 +452,7 @@ impl<'a> Session<'a> {
             (Pause::Edge(which, offset), Recovery::Replay { window, .. }) => {
                 let known = self.known();
                 let key = known.keys.get(which % known.keys.len().max(1))?;
-                let edge = key.last + window;
+                let edge = key.born + window;
                 let edge = if offset < 0 { edge.saturating_sub(offset_of(offset)) } else { edge + offset_of(offset) };
                 edge.checked_sub(self.elapsed()).filter(|wait| !wait.is_zero())
             }
@@ -448,11 +461,12 @@ impl<'a> Session<'a> {
     }
 
     /// The number of a secret; a new one when it is new.
-    fn number(&self, secret: ClientSecret) -> model::Seen {
+    fn number(&self, secret: ClientSecret, owner: model::Place) -> model::Seen {
         self.case.note(&secret);
         let mut known = self.known();
         known.secrets.iter().position(|other| *other == secret).unwrap_or_else(|| {
             known.secrets.push(secret);
+            known.owners.push(owner);
             known.secrets.len() - 1
         })
     }

@@ -34,6 +34,8 @@ impl Keyed {
         let mut may = Vec::new();
         if let Some(kept) = own.filter(|kept| kept.born.may_be_within(self.window, at)) {
             may.push((self.clone(), Answer::Issued(kept.secret, true)));
+            // A vendor may take its time to have an answer that it can repeat, and says so.
+            may.push((self.clone(), Answer::Refused(Why::Running)));
         }
         if own.is_none_or(|kept| kept.born.may_be_over(self.window, at)) {
             let secret = self.fresh();

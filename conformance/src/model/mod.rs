@@ -52,6 +52,8 @@ pub(crate) enum Request {
         target: Place,
         /// Under which key; a vendor without keys does not look at it.
         key: Key,
+        /// Whether that key was made for this target; a client need not send another's.
+        own: bool,
         /// Whether the target is looked for where it is.
         here: bool,
     },
@@ -81,6 +83,8 @@ pub(crate) enum Why {
     NothingPending,
     /// The key belongs to another request.
     KeyConflict,
+    /// The first request under this key has not finished.
+    Running,
     /// One request too many.
     TooMany,
     /// There is no such target where it was looked for.
@@ -201,7 +205,8 @@ impl fmt::Display for Why {
             Self::AlreadyPending => "a rotation is pending already",
             Self::NothingPending => "no rotation is pending",
             Self::KeyConflict => "the key belongs to another request",
-            Self::TooMany => "one request too many",
+            Self::Running => "the first request under this key has not finished",
+            Self::TooMany => "of one request too many",
             Self::NotHere => "there is no such target there",
             Self::NoSuchCall => "there is no such call",
             Self::Other => "of something else",

@@ -277,13 +277,12 @@ impl<M: Model> World<M> {
         self.answered(request, at).into_iter().map(|(world, _)| (world, Expected::Lost)).collect()
     }
 
-    /// What would be refused for a reason that a client can know need not be sent.
+    /// What a client can know to be wrong need not be sent.
     fn not_sent(&self, request: Request, at: Span) -> Vec<(Self, Expected)> {
-        let refused =
-            self.model.handle(request, at).into_iter().any(|(_, answer)| {
-                matches!(answer, Answer::Refused(Why::KeyConflict | Why::NoSuchCall | Why::NotHere))
-            });
-        refused.then(|| (self.clone(), Expected::NotSent)).into_iter().collect()
+        let is_wrong = matches!(request, Request::Issue { own: false, .. });
+        let is_refused = |(_, answer): &(M, Answer)| matches!(answer, Answer::Refused(Why::NoSuchCall | Why::NotHere));
+        let known = is_wrong || self.model.handle(request, at).iter().any(is_refused);
+        known.then(|| (self.clone(), Expected::NotSent)).into_iter().collect()
     }
 
     /// This world, if what was expected in it is what was heard.

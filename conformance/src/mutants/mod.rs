@@ -4,6 +4,7 @@ mod adapters;
 mod behind;
 mod between;
 mod engines;
+mod sequences;
 mod vendors;
 
 use std::fmt;
@@ -12,7 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::report::{Kill, Layer};
-use crate::{Fixture, Need, Outcome, Rule, check, rules};
+use crate::{Draw, Fixture, Need, Outcome, Rule, check_anew, rules};
+
+/// How many generated sequences a rule tries on a mutant that is another's to notice.
+const BY_THE_WAY: u32 = 1;
 
 /// Something that is wrong on purpose, and the rule that has to notice.
 #[derive(Clone)]
@@ -59,14 +63,19 @@ impl Mutant {
         for rule in rules.iter().filter(|rule| self.shows_to(rule)) {
             for fixture in &fixtures {
                 // A subject that cannot be made has shown nothing.
-                let Ok(subject) = fixture.subject().await else { continue };
-                if let (Outcome::Broken(_), _) = check(rule, subject.as_ref()).await {
+                if let Outcome::Broken(_) = check_anew(rule, fixture.as_ref(), self.draw(rule)).await.outcome {
                     killed_by.push(rule.id);
                     break;
                 }
             }
         }
         Kill { killed_by, ..self.survivor() }
+    }
+
+    /// Whoever is named has all of its generated sequences to notice; the others show what they notice by the way.
+    fn draw(&self, rule: &Rule) -> Draw {
+        let draw = Draw { shrink: false, ..Draw::default() };
+        if rule.id == self.named { draw } else { Draw { cases: BY_THE_WAY, ..draw } }
     }
 
     /// What is to be said of it as long as no rule has noticed.
@@ -77,7 +86,7 @@ impl Mutant {
 
 /// Every mutant.
 pub fn all() -> Vec<Mutant> {
-    [vendors::all(), adapters::all(), engines::all()].concat()
+    [vendors::all(), adapters::all(), engines::all(), sequences::all()].concat()
 }
 
 /// Which rules notice which mutant, in the order of [`all`].

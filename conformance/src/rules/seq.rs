@@ -24,7 +24,7 @@ pub(crate) const RULES: &[Rule] = &[
         id: "SEQ-3",
         title: "Of all secrets that were ever issued, only the latest of each target works",
         rests_on: "Zitadel: an app has one secret, which generating overwrites",
-        profiles: Profiles::NoReplay,
+        profiles: Profiles::Plain,
         needs: &[],
         check: |case| Box::pin(seq_3(case)),
     },
@@ -55,28 +55,24 @@ pub(crate) const RULES: &[Rule] = &[
 ];
 
 /// What every sequence has in it.
-const CALLS: Mix = Mix { issue: 4, complete: 3, cancel: 3, look: 2, present: 4, wait: 1, ..Mix::NONE };
+const CALLS: Mix = Mix { issue: 6, complete: 4, cancel: 4, look: 4, present: 4, wait: 1, ..Mix::NONE };
 
 async fn seq_1(case: &Case<'_>) -> Result<(), Stop> {
     adapter(case, include_str!("../../seeds/SEQ-1"), CALLS).await
 }
 
 async fn seq_2(case: &Case<'_>) -> Result<(), Stop> {
-    let mix = Mix { issue: 4, repeat: 6, borrow: 1, wait: 4, look: 1, present: 3, complete: 1, ..Mix::NONE };
+    let mix = Mix { issue: 4, repeat: 7, borrow: 1, wait: 5, look: 1, present: 3, complete: 1, ..Mix::NONE };
     adapter(case, include_str!("../../seeds/SEQ-2"), mix).await
 }
 
 async fn seq_3(case: &Case<'_>) -> Result<(), Stop> {
-    let profile = case.rotator().profile();
-    if profile.style() == cutover_core::Style::TwoPhase {
-        return Err(Stop::NotApplicable("old and new secret are valid together until completed".to_owned()));
-    }
-    let mix = Mix { issue: 6, repeat: 2, look: 2, present: 4, complete: 1, cancel: 1, wait: 1, ..Mix::NONE };
+    let mix = Mix { issue: 6, repeat: 2, look: 4, present: 3, complete: 1, cancel: 1, wait: 1, ..Mix::NONE };
     adapter(case, include_str!("../../seeds/SEQ-3"), mix).await
 }
 
 async fn seq_4(case: &Case<'_>) -> Result<(), Stop> {
-    let mix = Mix { issue: 2, repeat: 3, disturbed: 6, ..CALLS };
+    let mix = Mix { issue: 2, repeat: 3, disturbed: 10, ..CALLS };
     adapter(case, include_str!("../../seeds/SEQ-4"), mix).await
 }
 
@@ -95,5 +91,6 @@ async fn adapter(case: &Case<'_>, found: &str, mix: Mix) -> Result<(), Stop> {
 }
 
 async fn sequences(case: &Case<'_>, through: Through, found: &str, mix: Mix) -> Result<(), Stop> {
+    let mix = mix.fit(case.rotator().profile());
     hunt(case, found, script_of(mix), move |case, script| Box::pin(in_turn(case, through, script))).await
 }

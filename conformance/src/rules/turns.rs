@@ -109,7 +109,8 @@ async fn conc_14(case: &Case<'_>) -> Result<(), Stop> {
 }
 
 async fn conc_15(case: &Case<'_>) -> Result<(), Stop> {
-    let shape = Shape { before: (BEFORE, 3), tasks: 2..=3, calls: (CALLS, 3), targets: 2, ..Shape::PLAIN };
+    let mix = Mix { issue: 6, present: 6, ..CALLS };
+    let shape = Shape { before: (BEFORE, 3), tasks: 2..=3, calls: (mix, 3), targets: 2, ..Shape::PLAIN };
     race(case, Through::Adapter, include_str!("../../seeds/CONC-15"), shape).await
 }
 
@@ -130,10 +131,12 @@ async fn conc_18(case: &Case<'_>) -> Result<(), Stop> {
 }
 
 async fn conc_19(case: &Case<'_>) -> Result<(), Stop> {
-    let shape = Shape { before: (BEFORE, 3), tasks: 2..=3, calls: (CALLS, 3), targets: 2, ..Shape::PLAIN };
+    let mix = Mix { issue: 8, repeat: 3, complete: 2, cancel: 2, ..Mix::NONE };
+    let shape = Shape { before: (BEFORE, 3), tasks: 2..=3, calls: (mix, 3), targets: 2, ..Shape::PLAIN };
     race(case, Through::Wire, include_str!("../../seeds/CONC-19"), shape).await
 }
 
 async fn race(case: &Case<'_>, through: Through, found: &str, shape: Shape) -> Result<(), Stop> {
+    let shape = shape.fit(case.rotator().profile());
     hunt(case, found, at_once_of(shape), move |case, script| Box::pin(at_once(case, through, script))).await
 }
