@@ -179,7 +179,7 @@ impl Destination for SimDestination {
         let work = async {
             let side = self.side();
             let text = match label {
-                Label::Current if self.world.is_wrong(Wrong::READS_STAGED) && side.pending.is_some() => {
+                Label::Current if self.world.is_wrong(Wrong::PROMOTE_SKIPPED) && side.pending.is_some() => {
                     side.pending.map(|(_, secret)| secret)
                 }
                 Label::Current => Some(self.current()),
@@ -198,6 +198,9 @@ impl Destination for SimDestination {
 
     async fn promote(&self, version: Version) -> Result<(), DestinationError> {
         let work = async {
+            if self.world.is_wrong(Wrong::PROMOTE_SKIPPED) {
+                return Ok(());
+            }
             self.promoted(version).await?;
             let current = self.current();
             let secret = self.world.lock().number(current.as_bytes());

@@ -37,7 +37,7 @@ pub use report::Figures;
 pub use run::{Plan, Report, run};
 pub use scenario::{DestinationOp, Group, HowFailed, Scenario, Then, Trouble, Upset, groups};
 pub use subject::{Class, Client, ClientKind, Link};
-pub use sweep::{Finding, Kind, Sweep, Tally, id, of_id, scenario_swept, sweep};
+pub use sweep::{Finding, Kind, Sweep, Tally, first_finding, id, of_id, scenario_swept, sweep};
 pub use trace::{ProcessNo, SecretNo};
 pub use watch::up as watch_logs;
 pub use world::{Death, Seen, World};

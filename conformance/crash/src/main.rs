@@ -1,13 +1,14 @@
 //! The crash sweep on the command line.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use cutover_core::{Clock as _, SystemClock};
+use cutover_crash::wrong_run::Caught;
 use cutover_crash::{Count, Figures, Group, Plan, groups, kill, of_id, report, run, sweep, watch_logs, wrong_run};
 
 #[derive(Parser)]
@@ -17,7 +18,7 @@ struct Args {
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
     /// One run, as a finding names it
-    #[arg(long, value_name = "ID", conflicts_with_all = ["group", "json", "write", "faults", "kill"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["group", "json", "write_readme", "check_readme", "wrong", "kill"])]
     only: Option<String>,
     /// Everything but pairs of crashes
     #[arg(long)]
@@ -25,12 +26,15 @@ struct Args {
     /// Writes all figures and findings to a file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Writes the figures into docs/crash-sweep.md
-    #[arg(long)]
-    write: bool,
+    /// Writes the figures into README.md and docs/crash-sweep.md
+    #[arg(long, conflicts_with_all = ["group", "quick"])]
+    write_readme: bool,
+    /// Fails when other figures stand there
+    #[arg(long, conflicts_with_all = ["group", "quick", "write_readme"])]
+    check_readme: bool,
     /// Shows that every deliberate fault is caught
     #[arg(long)]
-    faults: bool,
+    wrong: bool,
     /// Kills so many real processes over real files and sockets
     #[arg(long, value_name = "N")]
     kill: Option<u32>,
@@ -53,7 +57,7 @@ fn main() -> ExitCode {
     let done = match &args {
         Args { list: true, .. } => list(),
         Args { only: Some(id), .. } => only(id),
-        Args { faults: true, .. } => faults(),
+        Args { wrong: true, .. } => wrong(),
         Args { kill: Some(kills), .. } => killed(*kills, args.seed),
         _ => swept(&args),
     };
@@ -92,7 +96,7 @@ fn only(id: &str) -> Done {
     Ok(ran.violations.is_empty())
 }
 
-fn faults() -> Done {
+fn wrong() -> Done {
     watch_logs();
     let caught = wrong_run::faults();
     show(&report::faults(&caught));
@@ -101,7 +105,7 @@ fn faults() -> Done {
             show(&format!("\n{}: {}", caught.wrong, report::script(finding)));
         }
     }
-    Ok(caught.iter().all(|caught| caught.by_its_count > 0 && caught.control_is_clean))
+    Ok(caught.iter().all(Caught::is_caught))
 }
 
 fn killed(kills: u32, seed: u64) -> Done {
@@ -128,14 +132,31 @@ fn swept(args: &Args) -> Done {
         let json = serde_json::to_string_pretty(&figures).map_err(|error| error.to_string())?;
         std::fs::write(file, json).map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    if args.write {
-        let document = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/crash-sweep.md"));
-        let failed = |error: std::io::Error| format!("{}: {error}", document.display());
-        let text = std::fs::read_to_string(&document).map_err(failed)?;
-        let text = report::rewritten(&text, &figures, &groups, &wrong_run::faults())?;
-        std::fs::write(&document, text).map_err(failed)?;
+    let clean = Count::ALL.iter().all(|count| figures.total.of(*count) == 0);
+    if !args.write_readme && !args.check_readme {
+        return Ok(clean);
     }
-    Ok(Count::ALL.iter().all(|count| figures.total.of(*count) == 0))
+    let caught = wrong_run::faults();
+    let (summary, details) = (report::summary(&found, &caught), report::details(&found, &groups, &caught));
+    let parts = [("README.md", summary), ("docs/crash-sweep.md", details)];
+    let written = parts.map(|(document, part)| written(document, &part, args.check_readme));
+    written.into_iter().collect::<Result<(), String>>()?;
+    Ok(clean && caught.iter().all(Caught::is_caught))
+}
+
+/// Writes what the sweep found into a document, or checks that it is what stands there.
+fn written(document: &str, part: &str, check: bool) -> Result<(), String> {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(document);
+    let failed = |error: std::io::Error| format!("{document}: {error}");
+    let text = std::fs::read_to_string(&path).map_err(failed)?;
+    let new = report::rewritten(&text, part).map_err(|error| format!("{document}: {error}"))?;
+    if new == text {
+        return Ok(());
+    }
+    if check {
+        return Err(format!("{document} does not say what the sweep found; run cargo xtask crash --write-readme"));
+    }
+    std::fs::write(&path, new).map_err(failed)
 }
 
 fn show(text: &str) {

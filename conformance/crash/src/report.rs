@@ -10,13 +10,18 @@ use crate::scenario::Group;
 use crate::sweep::{Finding, Sweep, Tally};
 use crate::wrong_run::Caught;
 
+/// The form of the JSON document. It changes when a field goes or means something else, not when one is added.
+pub const SCHEMA: &str = "cutover.crash-sweep/1";
+
 /// Where the generated part of a document begins and ends.
-const BEGIN: &str = "<!-- generated: cargo xtask crash --write -->";
-const END: &str = "<!-- end of generated -->";
+const BEGIN: &str = "<!-- crash sweep: written by cargo xtask crash --write-readme -->";
+const END: &str = "<!-- crash sweep: end -->";
 
 /// A sweep with how long it took.
 #[derive(Debug, Serialize)]
 pub struct Figures<'a> {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
     /// Everything together.
     pub total: Tally,
     /// How many points of the total were gone through in a second, on all threads.
@@ -38,7 +43,7 @@ impl<'a> Figures<'a> {
         let (total, seconds) = (sweep.total(), took.as_secs_f64().max(f64::EPSILON));
         let per_second = |count: u64| (count as f64 / seconds) as u64;
         let (points_per_second, runs_per_second) = (per_second(total.points), per_second(total.runs));
-        Self { total, points_per_second, runs_per_second, seconds, threads, sweep }
+        Self { schema: SCHEMA, total, points_per_second, runs_per_second, seconds, threads, sweep }
     }
 }
 
@@ -124,7 +129,7 @@ pub fn faults(caught: &[Caught]) -> String {
     text.push_str("|---|---|---|---:|---|\n");
     for caught in caught {
         let mistake = caught.wrong.mistake();
-        let seen = if caught.by_its_count == 0 { "**missed**".to_owned() } else { mistake.caught_by.to_string() };
+        let seen = if !caught.is_caught() { "**missed**".to_owned() } else { mistake.caught_by.to_string() };
         let clean = if caught.control_is_clean { "clean" } else { "**not clean**" };
         let (name, what) = (mistake.name, mistake.what);
         let share = format!("{} of {}", grouped(caught.by_its_count), grouped(caught.runs));
@@ -133,31 +138,43 @@ pub fn faults(caught: &[Caught]) -> String {
     text
 }
 
+/// The part of README.md that the sweep writes. Nothing in it depends on when or where it ran.
+pub fn summary(sweep: &Sweep, caught: &[Caught]) -> String {
+    let total = sweep.total();
+    let mut text = String::from("| |");
+    Count::ALL.iter().for_each(|count| write!(text, " {count} |").expect("a string"));
+    text.push_str(" stuck, and named |\n|---|");
+    text.push_str(&"---:|".repeat(Count::ALL.len() + 1));
+    write!(text, "\n| of {} runs |", grouped(total.runs)).expect("a string");
+    Count::ALL.iter().for_each(|count| write!(text, " {} |", grouped(total.of(*count))).expect("a string"));
+    let found = caught.iter().filter(|caught| caught.is_caught()).count();
+    write!(
+        text,
+        " {} |\n\n{} crash points in {} scenarios; points that leave the same world behind share a run. Of {} deliberate \
+         faults {} are caught, each by the count that is named for it.\n",
+        grouped(total.named()),
+        grouped(total.points),
+        grouped(total.scenarios),
+        caught.len(),
+        if found == caught.len() { "all".to_owned() } else { found.to_string() },
+    )
+    .expect("a string");
+    text
+}
+
+/// The part of docs/crash-sweep.md that the sweep writes.
+pub fn details(sweep: &Sweep, groups: &[Group], caught: &[Caught]) -> String {
+    [crossed(groups), table(sweep, groups), said(&sweep.total()), faults(caught)].join("\n")
+}
+
 /// `document` with its generated part replaced.
 ///
 /// # Errors
 /// When it has no such part.
-pub fn rewritten(document: &str, figures: &Figures<'_>, groups: &[Group], caught: &[Caught]) -> Result<String, String> {
+pub fn rewritten(document: &str, generated: &str) -> Result<String, String> {
     let (before, rest) = document.split_once(BEGIN).ok_or("the document has no generated part")?;
     let (_, after) = rest.split_once(END).ok_or("the generated part has no end")?;
-    let json = serde_json::json!({
-        "scenarios": figures.total.scenarios,
-        "points": figures.total.points,
-        "runs": figures.total.runs,
-        "broken": figures.total.broken,
-        "stuck_and_named": figures.total.named(),
-        "points_per_second": figures.points_per_second,
-        "threads": figures.threads,
-    });
-    let json = serde_json::to_string_pretty(&json).map_err(|error| error.to_string())?;
-    Ok(format!(
-        "{before}{BEGIN}\n\n{}\n{}\n{}\n{}\n```json\n{json}\n```\n\n{}\n{END}{after}",
-        crossed(groups),
-        table(figures.sweep, groups),
-        said(&figures.total),
-        speed(figures),
-        faults(caught),
-    ))
+    Ok(format!("{before}{BEGIN}\n\n{generated}\n{END}{after}"))
 }
 
 /// A number with its thousands apart.
@@ -185,11 +202,10 @@ mod tests {
 
     #[test]
     fn only_the_generated_part_of_a_document_is_replaced() {
-        let sweep = Sweep::default();
-        let figures = Figures::of(&sweep, Duration::from_secs(1), 1);
         let document = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-        let new = rewritten(&document, &figures, &[], &[]).expect("it has such a part");
-        assert!(new.starts_with("before\n") && new.ends_with("after\n") && !new.contains("old"));
-        assert!(rewritten("nothing", &figures, &[], &[]).is_err());
+        let new = rewritten(&document, "new\n").expect("it has such a part");
+        assert_eq!(new, format!("before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"));
+        assert_eq!(rewritten(&new, "new\n").as_deref(), Ok(&*new));
+        assert!(rewritten("nothing", "").is_err());
     }
 }

@@ -139,7 +139,11 @@ impl Run<'_> {
             let Some(death) = self.live(&work, deadly) else { break };
             self.deaths.push(death);
             self.world.advance(self.world.scenario.pause);
-            work = if self.world.scenario.then == Then::RollBack { Work::RollBack } else { Work::Resume };
+            work = match self.world.scenario.then {
+                Then::RollBack => Work::RollBack,
+                Then::ChangeMind if self.begun == 1 => Work::RollBack,
+                Then::Resume | Then::ChangeMind | Then::Next => Work::Resume,
+            };
         }
         if self.world.scenario.then == Then::RollBack && self.stuck.is_none() {
             self.live(&Work::RollBack, None);

@@ -100,6 +100,7 @@ pub fn scenario_swept(scenario: &Scenario, kind: Kind) -> (Tally, Vec<Finding>) 
     let mut sweeping = Sweeping { scenario: Arc::new(scenario.clone()), tally: Tally::default(), findings: Vec::new() };
     let lines = watch::lines();
     sweeping.tally.scenarios = 1;
+    sweeping.tally.broken = Count::ALL.map(|count| (count, 0)).into();
     let first = sweeping.learn(&[]);
     for (at, shared) in distinct(&first, scenario.stall) {
         match kind {
@@ -118,6 +119,21 @@ pub fn scenario_swept(scenario: &Scenario, kind: Kind) -> (Tally, Vec<Finding>) 
     }
     sweeping.tally.log_lines = watch::lines() - lines;
     (sweeping.tally, sweeping.findings)
+}
+
+/// The first run of a scenario with one crash that breaks a promise of this sort.
+pub fn first_finding(scenario: &Scenario, count: Count) -> Option<Finding> {
+    let mut sweeping = Sweeping { scenario: Arc::new(scenario.clone()), tally: Tally::default(), findings: Vec::new() };
+    let first = sweeping.learn(&[]);
+    let mut points = distinct(&first, scenario.stall).into_iter();
+    loop {
+        let wanted = |finding: &Finding| finding.violations.iter().any(|violation| violation.count == count);
+        if let Some(at) = sweeping.findings.iter().position(wanted) {
+            return Some(sweeping.findings.swap_remove(at));
+        }
+        let (at, _) = points.next()?;
+        sweeping.run(&[at]);
+    }
 }
 
 struct Sweeping {

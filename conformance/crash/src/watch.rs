@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
 
 use cutover_emulator::canary;
+use memchr::memmem::Finder;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
@@ -58,7 +59,8 @@ pub(crate) fn lines() -> u64 {
 
 /// Whether bytes hold any part of a secret that an emulator made.
 pub(crate) fn shows_canary(bytes: &[u8]) -> bool {
-    canary::ALL.iter().any(|mark| find(bytes, mark.as_bytes()))
+    static MARKS: LazyLock<[Finder<'static>; 3]> = LazyLock::new(|| canary::ALL.map(Finder::new));
+    MARKS.iter().any(|mark| mark.find(bytes).is_some())
 }
 
 struct Watch;

@@ -7,7 +7,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cutover_core::{ClientSecret, Reply};
+use cutover_core::{Attempt, ClientSecret, Reply};
 use cutover_emulator::{Emulator, Exchange, FaultKind};
 use jiff::Timestamp;
 
@@ -50,6 +50,9 @@ pub(crate) struct Inner {
     /// What the vendor has made, by number; the first is the one from before.
     secrets: Vec<Arc<str>>,
     keys: Vec<String>,
+    first_attempt: Option<Attempt>,
+    /// Answers that a journal which is wrong writes later.
+    pub(crate) deferred: Vec<Vec<u8>>,
     /// Whether an intent was acknowledged that a power cut would take.
     pub(crate) intent_unsynced: bool,
     /// A two-phase vendor as its answers show it.
@@ -127,6 +130,8 @@ impl World {
                 late: Vec::new(),
                 secrets: vec![Arc::clone(&client.secret)],
                 keys: Vec::new(),
+                first_attempt: None,
+                deferred: Vec::new(),
                 intent_unsynced: false,
                 current: SecretNo(0),
                 pending: None,
@@ -272,6 +277,7 @@ impl World {
     pub(crate) fn bury(&self, by: ProcessNo, fate: Fate) {
         let mut inner = self.lock();
         inner.dead.push(by);
+        inner.deferred.clear();
         inner.disk.lose_power(fate);
         inner.journal = Index::read(inner.disk.durable(FileName::Journal));
         let lost = inner.unsealed();
@@ -373,6 +379,11 @@ impl World {
         *seen += 1;
         let strikes = *seen == trouble.nth || trouble.how == HowFailed::Lasts && trouble.nth < *seen;
         strikes.then_some(trouble.how)
+    }
+
+    /// The first attempt that asked in this world: this one, where there was none before.
+    pub(crate) fn first_attempt(&self, attempt: &Attempt) -> Attempt {
+        self.lock().first_attempt.get_or_insert_with(|| attempt.clone()).clone()
     }
 
     /// The number of a secret.

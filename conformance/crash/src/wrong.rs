@@ -48,6 +48,8 @@ mistakes! {
         "the journal acknowledges a kept answer before it is synced";
     KEEP_FORGOTTEN "keep_forgotten" Lost "app/d1"
         "the journal acknowledges a kept answer and holds it in memory only";
+    KEEP_DEFERRED "keep_deferred" Lost "connected_app/d1"
+        "the journal seals the answer only once the secret is delivered";
     WIPED_EARLY "wiped_early" Lost "m2m/d1"
         "the journal wipes the sealed answer when the secret is promoted, not at the end";
     PARSES_FIRST "parses_first" Lost "app/d1/issue#1=extra_fields"
@@ -58,6 +60,8 @@ mistakes! {
         "the journal acknowledges the intent to ask again and records nothing";
     KEY_LOST "key_lost" Double "app/d1"
         "the journal does not keep the idempotency key";
+    KEY_REUSED "key_reused" Double "app/d1/then=next"
+        "the adapter sends the request of the next rotation under the key of the first";
     NO_FENCE "no_fence" Double "m2m/d1/stall"
         "the journal records what a worker says whose lease another one has taken";
     RESENDS "resends" Double "api/d1/issue#1=lose_answer"
@@ -76,8 +80,8 @@ mistakes! {
         "a destination acknowledges a promotion before it is synced";
     PROMOTE_FORGOTTEN "promote_forgotten" CutEarly "m2m/d2"
         "a destination acknowledges a promotion and holds it in memory only";
-    READS_STAGED "reads_staged" CutEarly "m2m/d2"
-        "a destination shows the pending secret to whoever reads the current one back";
+    PROMOTE_SKIPPED "promote_skipped" CutEarly "m2m/d2"
+        "a destination acknowledges a promotion that it did not do, and shows the pending secret when it is read back";
     UNKNOWN_AS_REFUSED "unknown_as_refused" FalseSuccess "api/d1/issue#1=lose_answer"
         "the adapter says of a request without an answer that the vendor refused it";
     COMPLETE_SKIPPED "complete_skipped" FalseSuccess "connected_app/d1"

@@ -42,6 +42,17 @@ impl SecretRotator for WrongRotator {
         if self.is(Wrong::LOGS_KEY) {
             tracing::debug!(key = attempt.key().as_header_value(), "asking");
         }
+        if self.is(Wrong::KEY_REUSED) {
+            let first = self.world.first_attempt(attempt);
+            let reused = Attempt::recorded(
+                attempt.id(),
+                attempt.target().clone(),
+                attempt.issue(),
+                first.key().clone(),
+                attempt.key_born(),
+            );
+            return self.inner.issue(target, &reused).await;
+        }
         let asked = self.inner.issue(target, attempt).await;
         let unknown = asked.as_ref().is_err_and(|error| error.effect() == Effect::Unknown);
         match asked {

@@ -1,5 +1,7 @@
 //! The sweep of deliberate faults: what shows that the sweep sees.
 
+use std::collections::BTreeMap;
+
 use crate::count::Count;
 use crate::scenario::Scenario;
 use crate::sweep::{Finding, Kind, Tally, scenario_swept};
@@ -22,20 +24,31 @@ pub struct Caught {
     pub control_is_clean: bool,
 }
 
-/// Sweeps every deliberate fault where it shows, and the same scenario without it.
-pub fn faults() -> Vec<Caught> {
-    Wrong::all().map(caught).collect()
+impl Caught {
+    /// Whether it raised its count, and nothing else does where it shows.
+    pub fn is_caught(&self) -> bool {
+        0 < self.by_its_count && self.control_is_clean
+    }
 }
 
-/// Sweeps one.
+/// Sweeps every deliberate fault where it shows, and the same scenarios without them.
 ///
 /// # Panics
-/// When the fault names no scenario.
-pub fn caught(wrong: Wrong) -> Caught {
+/// When a fault names no scenario.
+pub fn faults() -> Vec<Caught> {
+    let mut clean = BTreeMap::new();
+    Wrong::all().map(|wrong| caught(wrong, &mut clean)).collect()
+}
+
+/// Sweeps one. `clean` has what is known of scenarios without a fault.
+fn caught(wrong: Wrong, clean: &mut BTreeMap<&'static str, bool>) -> Caught {
     let mistake = wrong.mistake();
     let right: Scenario = mistake.scenario.parse().unwrap_or_else(|error| panic!("{error}"));
     let (tally, findings) = scenario_swept(&Scenario { wrong: Some(wrong), ..right.clone() }, Kind::Single);
-    let (control, _) = scenario_swept(&right, Kind::Single);
+    let control_is_clean = *clean.entry(mistake.scenario).or_insert_with(|| {
+        let (control, _) = scenario_swept(&right, Kind::Single);
+        Count::ALL.iter().all(|count| control.of(*count) == 0)
+    });
     let by_its_count = |finding: &Finding| finding.violations.iter().any(|it| it.count == mistake.caught_by);
     Caught {
         wrong,
@@ -43,6 +56,6 @@ pub fn caught(wrong: Wrong) -> Caught {
         runs: tally.runs,
         finding: findings.into_iter().find(by_its_count),
         tally,
-        control_is_clean: Count::ALL.iter().all(|count| control.of(*count) == 0),
+        control_is_clean,
     }
 }

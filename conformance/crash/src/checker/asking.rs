@@ -24,8 +24,9 @@ struct Asked {
     /// How many intents are durable that no request has used.
     intents: u32,
     keys: BTreeMap<String, Timestamp>,
-    /// When the latest request left that may have had, or had, an effect.
+    /// When the latest request left that may have had, or had, an effect, and under which key.
     open_since: Option<Timestamp>,
+    open_key: Option<String>,
     /// Whether something seen since makes another request right.
     witnessed: bool,
     latest_secret: Option<SecretNo>,
@@ -66,10 +67,9 @@ impl Asked {
                     let what = format!("{event} was recorded by a worker whose lease another one had taken");
                     world.violate(Count::Double, what);
                 }
-                // The next attempt has nothing to do with what was asked in this one.
+                // The next attempt has nothing to do with what was asked in this one, and no right to its keys.
                 if matches!(*event, "finished" | "rolled_back" | "superseded" | "issue_refused") {
-                    let keys = std::mem::take(&mut self.keys);
-                    *self = Self { keys, ..Self::default() };
+                    *self = Self::default();
                 }
             }
             What::Sealed { .. } => self.unkept = false,
@@ -96,7 +96,8 @@ impl Asked {
     fn issue(&mut self, world: &World, class: Class, at: Timestamp, key: Option<&str>) {
         self.lost_if_unkept(world, "issue");
         let first_of_key = key.and_then(|key| self.keys.get(key)).copied();
-        let replays = class == Class::Keyed && first_of_key.is_some_and(|born| at.duration_since(born) < WINDOW);
+        let young = first_of_key.is_some_and(|born| at.duration_since(born) < WINDOW);
+        let replays = class == Class::Keyed && young && key == self.open_key.as_deref();
         // The library underneath may send a keyed request again by itself: that is still the one intent.
         let intended = if class == Class::Keyed { first_of_key.is_some() } else { self.intents > 0 };
         if !intended {
@@ -110,6 +111,7 @@ impl Asked {
             world.violate(Count::Double, "a secret was asked for again and no witness justified that");
         }
         (self.open_since, self.witnessed, self.mark_before) = (Some(at), false, self.mark);
+        self.open_key = key.map(str::to_owned);
     }
 
     fn is_justified(&self, class: Class, at: Timestamp, since: Timestamp) -> bool {

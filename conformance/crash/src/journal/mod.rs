@@ -94,8 +94,18 @@ impl SimJournal {
         {
             return;
         }
+        if world.is_wrong(Wrong::KEEP_DEFERRED) && matches!(record, Record::Reply { .. }) {
+            let mut inner = world.lock();
+            inner.deferred.push(record.frame());
+            inner.journal.apply(record);
+            return;
+        }
         {
             let mut inner = world.lock();
+            if matches!(&record, Record::Event { event: Event::Promoted, .. }) {
+                let deferred = std::mem::take(&mut inner.deferred);
+                deferred.into_iter().for_each(|frame| inner.disk.append(FILE, frame));
+            }
             let ends = matches!(&record, Record::Event { event, .. } if event.ends());
             if ends && !world.is_wrong(Wrong::NEVER_WIPES) {
                 let bytes = inner.journal.rewritten(&record);

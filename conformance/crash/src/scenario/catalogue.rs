@@ -174,7 +174,7 @@ pub fn groups() -> Vec<Group> {
         },
         Group {
             name: "pairs",
-            about: "kind × (no fault, lost answer, lost request, cut answer; lost completion) × every pair of points, 1 destination",
+            about: "kind × (no fault, lost answer, lost request, cut answer; lost completion, rolled back, rolled back and then resumed) × every pair of points, 1 destination",
             kind: Kind::Pairs,
             scenarios: pairs(),
         },
@@ -304,6 +304,7 @@ fn pairs() -> Vec<Scenario> {
     for kind in [ClientKind::M2m, ClientKind::ConnectedApp] {
         let straight = Scenario::new(kind, 1);
         scenarios.extend(with_faults(&straight, &["complete#1=lose_answer", "complete#1=lose_request"]));
+        scenarios.extend([Then::RollBack, Then::ChangeMind].map(|then| Scenario { then, ..straight.clone() }));
     }
     scenarios
 }

@@ -49,6 +49,8 @@ pub enum Then {
     Resume,
     /// It is rolled back where that is possible, and else resumed.
     RollBack,
+    /// It is rolled back, and resumed where that dies too.
+    ChangeMind,
     /// It is resumed, and the next rotation begins at once.
     Next,
 }
@@ -205,6 +207,7 @@ impl fmt::Display for Scenario {
         match self.then {
             Then::Resume => {}
             Then::RollBack => f.write_str("/then=roll_back")?,
+            Then::ChangeMind => f.write_str("/then=change_mind")?,
             Then::Next => f.write_str("/then=next")?,
         }
         if self.stall {
@@ -239,6 +242,7 @@ impl Scenario {
             }
             Some(("api", "v2")) => self.v2 = true,
             Some(("then", "roll_back")) => self.then = Then::RollBack,
+            Some(("then", "change_mind")) => self.then = Then::ChangeMind,
             Some(("then", "next")) => self.then = Then::Next,
             Some(("pause", time)) => {
                 let seconds = time.strip_suffix('s').and_then(|seconds| seconds.parse().ok()).ok_or_else(unknown)?;

@@ -3,3 +3,4 @@
 mod contract;
 mod journals;
 mod kill;
+mod sweep;
