@@ -26,6 +26,7 @@ fn allowed(from: &str) -> Option<Vec<&'static str>> {
                 .concat()
         }
         "cutover-cli" => vec!["cutover", "cutover-conformance", "cutover-emulator"],
+        "third-party-vendor" => vec!["cutover-core", "cutover-http"],
         "cutover-examples" => vec!["cutover", "cutover-emulator"],
         _ => return None,
     })
