@@ -12,6 +12,7 @@ mod generated;
 mod listener;
 mod model;
 pub mod mutants;
+pub mod remote;
 pub mod report;
 mod rule;
 pub mod rules;

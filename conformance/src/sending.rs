@@ -1,8 +1,9 @@
 //! Checks that go past the adapter: what is sent is written down, and what an answer shows is remembered.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cutover_core::{ClientSecret, Target};
+use cutover_core::{ClientSecret, Clock, SystemClock, Target};
 
 use crate::wire::Repetition;
 use crate::{Ask, Caller, Case, Exchange, Stop};
@@ -119,9 +120,7 @@ impl Case<'_> {
 
     /// A name that no other client has.
     pub fn name(&self) -> String {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let nth = NEXT.fetch_add(1, Ordering::Relaxed);
-        format!("{PREFIX}{}-{}-{nth}", self.subject().clock().now().as_second(), std::process::id())
+        new_name(self.subject().clock().as_ref())
     }
 
     /// A key that no other request has.
@@ -153,4 +152,22 @@ impl Case<'_> {
         let code = self.wire()?.code(exchange).map(|code| format!(" {code}")).unwrap_or_default();
         Ok(format!("{}{code}", exchange.status))
     }
+}
+
+/// A name for a client that is made now and belongs to nobody.
+pub(crate) fn new_name(clock: &dyn Clock) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{PREFIX}{}-{}-{nth}", clock.now().as_second(), run())
+}
+
+/// Whether a client of this name was made by this process.
+pub(crate) fn is_ours(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(|rest| rest.split('-').nth(1) == Some(run()))
+}
+
+/// What tells this process from every other that may use the same vendor.
+fn run() -> &'static str {
+    static RUN: OnceLock<String> = OnceLock::new();
+    RUN.get_or_init(|| format!("{:x}x{:x}", std::process::id(), SystemClock.now().subsec_nanosecond()))
 }

@@ -187,7 +187,7 @@ async fn idem_7(case: &Case<'_>) -> Result<(), Stop> {
     hold!(again.header("idempotency-replayed") == Some("true"), "a replay is not marked as one");
     let fresh = case.issue_past(&target, &[]).await?.0;
     hold!(!is_marked(&fresh), "an answer without a key is marked as a replay");
-    let name = case.key();
+    let name = case.name();
     let other = case.send(Ask::Create { name: &name, key: Some(key.as_bytes()) }, Caller::Owner).await?;
     hold!(!is_marked(&other), "the answer to another request is marked as a replay");
     Ok(())

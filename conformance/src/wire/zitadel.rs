@@ -227,7 +227,18 @@ fn v1_user(ask: Ask<'_>) -> Option<Draft> {
             Draft::new(Method::POST, "/management/v1/users/machine").json(&json!({"userName": name, "name": name}))
         }
         Ask::Issue { target, keys } => keyed(Draft::new(Method::PUT, of(target, "/secret")?).json(&json!({})), keys),
-        _ => return None,
+        Ask::Get(target) => Draft::new(Method::GET, of(target, "")?),
+        Ask::List { page } => {
+            let query = json!({"query": {"offset": page.unwrap_or("0"), "limit": PAGE}});
+            Draft::new(Method::POST, "/management/v1/users/_search").json(&query)
+        }
+        Ask::Rename { target, name } => Draft::new(Method::PUT, of(target, "/machine")?).json(&json!({"name": name})),
+        Ask::SetSecret { target, name, value } => {
+            let fields = json!({"name": name, "clientSecret": value, "client_secret": value});
+            Draft::new(Method::PUT, of(target, "/machine")?).json(&fields)
+        }
+        Ask::Delete(target) => Draft::new(Method::DELETE, of(target, "")?),
+        Ask::CreatePublic { .. } | Ask::Complete(_) | Ask::Cancel(_) | Ask::Authenticate { .. } => return None,
     })
 }
 

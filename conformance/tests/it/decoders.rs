@@ -28,7 +28,7 @@ const REFUSED_BY_DEFAULT: [(Vendor, &str, &str); 11] = [
 const WITHOUT_A_CALL: [(Vendor, &[&str]); 3] = [
     (Vendor::Stytch, &["jwks"]),
     (Vendor::Hopae, &["redirect_uris.get", "redirect_uris.update"]),
-    (Vendor::Zitadel, &["v2.update", "keys"]),
+    (Vendor::Zitadel, &["user.get", "user.search", "user.update", "user.delete", "v2.update", "keys"]),
 ];
 
 /// Whether an answer was neither read nor refused with a code. Where the vendor gives no code, that is said here.
