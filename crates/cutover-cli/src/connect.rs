@@ -8,13 +8,13 @@ use cutover::engine::{Job, Journal};
 use cutover::http::Credential;
 use cutover::stores::key_file::{self, Created, KeyFileError};
 use cutover::stores::{SealingKeys, SqliteJournal, SqliteOptions};
-use cutover::{SecretRotator, hopae, stytch, zitadel};
+use cutover::{SecretRotator, chain, hopae, stytch, zitadel};
 
 use crate::config::{
     Config, ConfigError, HopaeHost, JournalConfig, Reference, TargetConfig, VendorConfig, VendorSettings, ZitadelCaller,
 };
 use crate::credential;
-use crate::error::{CliError, chain};
+use crate::error::CliError;
 use crate::print::Printer;
 
 /// A vendor's client, with its credential.

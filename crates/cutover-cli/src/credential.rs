@@ -233,7 +233,7 @@ mod tests {
     }
 
     async fn message(reference: &Reference) -> String {
-        crate::error::chain(&secret(reference).await.expect_err("it leads to nothing"))
+        cutover::chain(&secret(reference).await.expect_err("it leads to nothing"))
     }
 
     #[tokio::test]

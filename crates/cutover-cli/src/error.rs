@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use cutover::chain;
 use cutover::engine::{JournalError, OutOfOrder, RecoverError};
 use serde::Serialize;
 
@@ -124,19 +125,4 @@ struct ErrorPart<'e> {
     hint: Option<&'e str>,
     file: Option<String>,
     problems: &'e [Problem],
-}
-
-/// An error and what caused it, in one line. Parts that repeat the one before are left out.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let part = cause.to_string();
-        if !text.ends_with(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        source = cause.source();
-    }
-    text
 }

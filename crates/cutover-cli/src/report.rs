@@ -1,10 +1,8 @@
 //! What came of a rotation, in the words that people and programs read.
 
 use cutover::engine::{Ending, EngineError, Failure, Job, JournalError, Outcome, Phase};
-use cutover::{Effect, Refusal, Verdict};
+use cutover::{Effect, Refusal, Verdict, chain};
 use serde::Serialize;
-
-use crate::error::chain;
 
 /// The one word or two for what a vendor says of a secret.
 pub(crate) fn verdict_words(verdict: Option<Verdict>) -> &'static str {

@@ -4,11 +4,12 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use cutover::chain;
 use tokio::runtime::Runtime;
 
 use crate::args::Args;
 use crate::commands::{self, Context};
-use crate::error::{CliError, chain};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::logs;
 use crate::print::Printer;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod attempt;
+mod chain;
 mod error;
 mod ids;
 mod kept;
@@ -13,6 +14,7 @@ mod target;
 mod time;
 
 pub use attempt::{Attempt, AttemptId, IdempotencyKey, InvalidKey};
+pub use chain::chain;
 pub use error::{Call, Effect, NoAnswer, NotSent, Refusal, Refused, RotateError, Unreadable};
 pub use ids::{ClientId, InvalidId, Kind, TargetId, Vendor};
 pub use kept::{KeepError, Kept, MemoryKeeper, NotKept, ReplyKeeper, ReplySlot};

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use cutover_core::{Attempt, ChangeMarker, ClientSecret, Kept, Observation, RotateError, Style, Verdict};
+use cutover_core::{Attempt, ChangeMarker, ClientSecret, Kept, Observation, RotateError, Style, Verdict, chain};
 
-use crate::outcome::chain;
 use crate::scrub::scrub;
 use crate::shift::Shift;
 use crate::{Before, Ending, Engine, EngineError, Event, Hold, Job, Outcome, Phase, Recorded, State};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cutover_core::{AttemptId, Effect, RotateError, TargetId, Verdict};
+use cutover_core::{AttemptId, Effect, RotateError, TargetId, Verdict, chain};
 
 use crate::{DestinationError, Halt, Hold, JournalError, OutOfOrder, Phase};
 
@@ -114,21 +114,6 @@ impl Failure {
     pub fn chain(&self) -> String {
         chain(self)
     }
-}
-
-/// An error and what caused it, in one line. Parts that repeat the one before are left out.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let part = cause.to_string();
-        if !text.ends_with(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// Why the engine could not run over a target at all, or had to let go of it.

@@ -1,8 +1,7 @@
 //! The sealed secret of an unfinished rotation, for a person who asks for it.
 
-use cutover_core::{Attempt, AttemptId, ClientSecret, Issued, KeepError, Kept, TargetId};
+use cutover_core::{Attempt, AttemptId, ClientSecret, Issued, KeepError, Kept, TargetId, chain};
 
-use crate::outcome::chain;
 use crate::runner::fits_recorded;
 use crate::scrub::scrub;
 use crate::{Job, Journal, JournalError, OutOfOrder, Phase};

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cutover_core::{Clock, Pending, Refusal, Style, TargetId, Verdict, Witness};
+use cutover_core::{Clock, Pending, Refusal, Style, TargetId, Verdict, Witness, chain};
 use jiff::Timestamp;
 
 use crate::attempt_run::AttemptRun;
-use crate::outcome::chain;
 use crate::pace::Paces;
 use crate::shift::Shift;
 use crate::{Before, Ending, EngineError, Failure, Job, Journal, Label, Lease, Outcome, Phase, Recorded};

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cutover::engine::{Engine, Failure, Job, Journal as _, Recorded};
-use cutover::{SystemClock, TargetId, Verdict};
+use cutover::{SystemClock, TargetId, Verdict, chain};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
 use super::{Context, column};
 use crate::connect::{self, Vendors};
-use crate::error::{CliError, chain};
+use crate::error::CliError;
 use crate::exit::{Exit, Part};
 use crate::print::{Paint, padded};
 use crate::report::{sentence, verdict_words};

@@ -1,12 +1,13 @@
 //! `cutover emulate`: vendors on this machine.
 
+use cutover::chain;
 use cutover_emulator::server::{Listen, Server, ServerError};
 use cutover_emulator::{Emulator, SwitchState, Vendor};
 
 use super::emulated::{self, Emulated};
 use super::{Context, called, for_shell};
 use crate::args::Emulate;
-use crate::error::{CliError, chain};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupt::Signals;
 use crate::print::{Paint, padded};

@@ -206,6 +206,6 @@ pub(super) fn conclude(context: &Context, work: Work, told: Vec<(Report, Part)>,
 /// Gives the journal's leases back. Where that fails they end by themselves.
 pub(super) async fn close(journal: &cutover::stores::SqliteJournal) {
     if let Err(error) = journal.close().await {
-        tracing::warn!(error = crate::error::chain(&error), "the journal was not closed in good order");
+        tracing::warn!(error = cutover::chain(&error), "the journal was not closed in good order");
     }
 }

@@ -1,14 +1,14 @@
 //! `cutover verify`: whether the vendors accept the secrets that are in the destinations.
 
-use cutover::Verdict;
 use cutover::engine::{Job, Label};
+use cutover::{Verdict, chain};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
 use super::{Context, column};
 use crate::config::TargetConfig;
 use crate::connect::Vendors;
-use crate::error::{CliError, chain};
+use crate::error::CliError;
 use crate::exit::{Exit, Part};
 use crate::print::{Paint, padded};
 use crate::report::sentence;

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use tracing::Instrument;
 
-use cutover_core::{Attempt, Clock, Effect, Kept, Observation, Pending, Recovery, Refusal, Reply, RotateError};
+use cutover_core::{Attempt, Clock, Effect, Kept, Observation, Pending, Recovery, Refusal, Reply, RotateError, chain};
 
 use super::{AttemptRun, Turn};
 use crate::guard::GuardedKeeper;
-use crate::outcome::chain;
 use crate::scrub::scrub;
 use crate::shift::TURN_MAX;
 use crate::{Before, Ending, EngineError, Event, Failure, Journal, JournalError, Lease, Settlement, Unsettled, settle};
