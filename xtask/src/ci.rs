@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: what CI runs, and all it runs.
 
 use crate::run::{Done, cargo, cargo_command, run, say};
-use crate::{deps, sdks, test};
+use crate::{crash, deps, sdks, test};
 
 /// Everything that has to hold before a change lands, cheapest first; the vendors' own clients only when asked for.
 pub(crate) fn ci(with_sdks: bool) -> Done {
@@ -19,6 +19,8 @@ pub(crate) fn ci(with_sdks: bool) -> Done {
     cargo("run", &["--quiet", "--locked", "-p", "cutover-conformance"], &[])?;
     say("== test");
     test::test(&["--locked".to_owned()])?;
+    say("== crash sweep");
+    crash::crash(&["--check-readme".to_owned()])?;
     if with_sdks {
         say("== sdks");
         sdks::sdks(&sdks::Args::default())?;

@@ -148,15 +148,15 @@ pub fn summary(sweep: &Sweep, caught: &[Caught]) -> String {
     write!(text, "\n| of {} runs |", grouped(total.runs)).expect("a string");
     Count::ALL.iter().for_each(|count| write!(text, " {} |", grouped(total.of(*count))).expect("a string"));
     let found = caught.iter().filter(|caught| caught.is_caught()).count();
+    let (named, gave_way) = (grouped(total.named()), grouped(total.superseded.values().sum()));
+    let (points, scenarios) = (grouped(total.points), grouped(total.scenarios));
+    let all = if found == caught.len() { "all".to_owned() } else { found.to_string() };
     write!(
         text,
-        " {} |\n\n{} crash points in {} scenarios; points that leave the same world behind share a run. Of {} deliberate \
-         faults {} are caught, each by the count that is named for it.\n",
-        grouped(total.named()),
-        grouped(total.points),
-        grouped(total.scenarios),
+        " {named} |\n\n{points} crash points in {scenarios} scenarios; points that leave the same world behind share a \
+         run. {} deliberate faults,\n{all} caught, each by the count that is named for it. {gave_way} runs ended as \
+         superseded: see below what a late duplicate can do.\n",
         caught.len(),
-        if found == caught.len() { "all".to_owned() } else { found.to_string() },
     )
     .expect("a string");
     text
