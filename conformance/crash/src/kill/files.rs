@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cutover_core::{Clock as _, SystemClock};
+use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
@@ -48,19 +50,20 @@ impl FileWatch {
         Ok(Self { watch, seen, nth })
     }
 
-    /// Kills the process when it is seen. Dropping the future gives the watch up.
-    pub(super) async fn kills(self, pid: u32) {
+    /// Kills the process when it is seen, and says just when. Dropping the future gives the watch up.
+    pub(super) async fn kills(self, pid: u32) -> Timestamp {
         let wanted = Wanted(Arc::new(AtomicBool::new(true)));
         let still = Arc::clone(&wanted.0);
         let watched = tokio::task::spawn_blocking(move || {
-            if self.is_seen(&still)
-                && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
-            {
+            let seen = self.is_seen(&still);
+            let at = SystemClock.now();
+            if seen && let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
                 // The process is a child that nobody has waited for yet, so the number is its own.
                 let _gone_by_itself = kill_process(pid, Signal::KILL);
             }
+            at
         });
-        let _killed = watched.await;
+        watched.await.unwrap_or_else(|_| SystemClock.now())
     }
 
     fn is_seen(&self, still: &AtomicBool) -> bool {

@@ -3,7 +3,6 @@
 use std::io;
 use std::process::Stdio;
 
-use cutover_core::{Clock as _, SystemClock};
 use cutover_emulator::Emulator;
 use jiff::Timestamp;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -37,12 +36,12 @@ impl Life {
         let other = self.second.map(|trigger| Ok::<_, String>((Worker::start(part, Role::Backwards)?, trigger)));
         let other = other.transpose()?;
         let mut lived = Lived { takes_back: self.role == Role::TakesBack, ..Lived::default() };
-        let came = armed.wait(worker.pid()).await;
-        lived.dies(self.first, came, worker.killed().await?);
+        let end = armed.wait(worker.pid()).await;
+        lived.dies(self.first, end, worker.killed().await?);
         emulator.clear_faults();
         if let Some((other, trigger)) = other {
-            let came = trigger.arm(emulator, &part.folder)?.wait(other.pid()).await;
-            lived.dies(trigger, came, other.killed().await?);
+            let end = trigger.arm(emulator, &part.folder)?.wait(other.pid()).await;
+            lived.dies(trigger, end, other.killed().await?);
             emulator.clear_faults();
         }
         // Nobody waits for what is held back any more.
@@ -58,14 +57,14 @@ pub(super) struct Lived {
     pub(super) said: Vec<String>,
     /// Whether rotations may have been on their way back.
     pub(super) takes_back: bool,
-    /// What was seen last before each kill, and when the process was seen to be dead.
+    /// What was seen last before each kill, and when that was.
     pub(super) deaths: Vec<(&'static str, Timestamp)>,
 }
 
 impl Lived {
-    fn dies(&mut self, trigger: Trigger, came: bool, said: Vec<String>) {
+    fn dies(&mut self, trigger: Trigger, (at, came): (Timestamp, bool), said: Vec<String>) {
         self.said.extend(said);
-        self.deaths.push((if came { trigger.name() } else { "nothing for 3 s" }, SystemClock.now()));
+        self.deaths.push((if came { trigger.name() } else { "nothing for 3 s" }, at));
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Outside {
     ended: Vec<(String, String)>,
     /// Attempts that may be on their way back, so that their new secret may be gone at the vendor.
     going_back: BTreeSet<String>,
-    /// When processes were seen to be dead.
+    /// From when on processes were dying; another one may take over at once.
     deaths: Vec<Timestamp>,
 }
 

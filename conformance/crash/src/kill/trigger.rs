@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use cutover_core::{Clock as _, SystemClock};
 use cutover_emulator::{Emulator, Vendor};
+use jiff::Timestamp;
 
 #[cfg(target_os = "linux")]
 use super::files::{FileWatch, Seen};
@@ -135,19 +137,24 @@ pub(super) enum Armed {
 impl Armed {
     /// Waits until it is time to kill the process `pid`; what is seen in files kills it on the spot.
     #[allow(clippy::disallowed_methods, reason = "the moment of a kill is a time and no condition")]
-    /// Whether that came.
-    pub(super) async fn wait(self, pid: u32) -> bool {
+    /// When that was, just before the kill; whether what was waited for came.
+    pub(super) async fn wait(self, pid: u32) -> (Timestamp, bool) {
         let seen = async {
             match self {
                 Self::Request { emulator, vendor, operation, count } => {
                     emulator.reached(vendor, operation, count).await;
+                    SystemClock.now()
                 }
-                Self::Moment(life) => tokio::time::sleep(life).await,
+                Self::Moment(life) => {
+                    tokio::time::sleep(life).await;
+                    SystemClock.now()
+                }
                 #[cfg(target_os = "linux")]
                 Self::File(watch) => watch.kills(pid).await,
             }
         };
         // One that does not come is no reason to wait for ever: then the worker is killed wherever it is.
-        tokio::time::timeout(LIFE_MAX, seen).await.is_ok()
+        let seen = tokio::time::timeout(LIFE_MAX, seen).await;
+        seen.map_or_else(|_| (SystemClock.now(), false), |at| (at, true))
     }
 }
