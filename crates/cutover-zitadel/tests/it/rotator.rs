@@ -267,6 +267,19 @@ async fn inspect_of_a_machine_user_reads_and_shows_nothing() {
 }
 
 #[tokio::test]
+async fn on_a_server_without_v1_nothing_is_known_of_a_machine_user_if_the_user_chose_v2() {
+    let vendor = Vendor::new(|_| Say::Answer(404, r#"{"code":5,"message":"Not Found"}"#.into()));
+    let rotator = |api| Rotator::machine_users(Client::new(vendor.config(pat()).api(api)).expect("a client"));
+    assert_eq!(rotator(Api::V2).inspect(&user_target()).await.expect("nothing to see"), Observation::default());
+    let error = rotator(Api::V1).inspect(&user_target()).await.expect_err("not served");
+    assert_eq!((error.refusal(), error.code()), (Some(Refusal::Invalid), None));
+    let refused = Vendor::new(|_| refuse(404, "AUTHZ-cdgFk"));
+    let client = Client::new(refused.config(pat()).api(Api::V2)).expect("a client");
+    let error = Rotator::machine_users(client).inspect(&user_target()).await.expect_err("refused");
+    assert_eq!(error.refusal(), Some(Refusal::Forbidden));
+}
+
+#[tokio::test]
 async fn on_a_server_without_v1_an_app_is_looked_at_through_v2_if_the_user_chose_v2() {
     let vendor = Vendor::new(|seen| match seen.line.contains("/management/v1/") {
         true => Say::Answer(404, r#"{"code":5,"message":"Not Found"}"#.into()),
