@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -179,6 +180,17 @@ pub(crate) struct Pace {
     /// Targets worked on at the same time
     #[arg(long, value_name = "N", default_value_t = AT_ONCE, value_parser = at_least_one)]
     pub(crate) at_once: usize,
+    /// Calls to one vendor in a second, at most
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) per_second: Option<usize>,
+}
+
+impl Pace {
+    /// The least time between two calls to one vendor.
+    pub(crate) fn call_interval(self) -> Duration {
+        let calls = self.per_second.and_then(|calls| u32::try_from(calls).ok());
+        calls.map_or(Duration::ZERO, |calls| Duration::from_secs(1) / calls)
+    }
 }
 
 /// `export`.
@@ -257,6 +269,13 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+
+    #[test]
+    fn so_many_calls_a_second_are_as_far_apart() {
+        let pace = |per_second| Pace { at_once: 1, per_second };
+        let apart = [None, Some(1), Some(40), Some(usize::MAX)].map(|calls| pace(calls).call_interval());
+        assert_eq!(apart, [0, 1000, 25, 0].map(Duration::from_millis));
+    }
 
     #[test]
     fn the_arguments_are_consistent() {

@@ -8,5 +8,5 @@ use crate::error::CliError;
 use crate::exit::Exit;
 
 pub(super) async fn run(context: &Context, args: &Cancel) -> Result<Exit, CliError> {
-    take_up(context, &args.targets, Work::RollBack, args.pace.at_once).await
+    take_up(context, &args.targets, Work::RollBack, args.pace).await
 }

@@ -7,23 +7,18 @@ use cutover::engine::Journal as _;
 
 use super::Context;
 use super::rotate::{Work, close, conclude, over};
-use crate::args::Resume;
+use crate::args::{Pace, Resume};
 use crate::config::{Config, TargetConfig};
 use crate::connect::{self, Vendors};
 use crate::error::CliError;
 use crate::exit::Exit;
 
 pub(super) async fn run(context: &Context, args: &Resume) -> Result<Exit, CliError> {
-    take_up(context, &args.targets, Work::Resume, args.pace.at_once).await
+    take_up(context, &args.targets, Work::Resume, args.pace).await
 }
 
 /// Takes up the unfinished rotations of the targets of those names, or of all.
-pub(super) async fn take_up(
-    context: &Context,
-    names: &[TargetId],
-    work: Work,
-    at_once: usize,
-) -> Result<Exit, CliError> {
+pub(super) async fn take_up(context: &Context, names: &[TargetId], work: Work, pace: Pace) -> Result<Exit, CliError> {
     let config = context.config()?;
     let targets = context.chosen(&config, names)?;
     if !config.journal.path.exists() {
@@ -40,7 +35,7 @@ pub(super) async fn take_up(
         return Ok(nothing(context, work));
     }
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
-    let told = over(context, &jobs, journal.clone(), work, at_once).await;
+    let told = over(context, &jobs, journal.clone(), work, pace).await;
     close(&journal).await;
     Ok(conclude(context, work, told, None))
 }

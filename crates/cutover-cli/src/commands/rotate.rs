@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Context;
-use crate::args::Rotate;
+use crate::args::{Pace, Rotate};
 use crate::config::{Config, TargetConfig};
 use crate::connect::{self, Vendors};
 use crate::error::CliError;
@@ -95,7 +95,7 @@ pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliErr
         unfinished_max: args.max_unfinished,
     };
     let work = Work::Rotate { take_over: args.take_over, caution };
-    let told = over(context, &jobs, journal.clone(), work, args.pace.at_once).await;
+    let told = over(context, &jobs, journal.clone(), work, args.pace).await;
     close(&journal).await;
     let rest = args.all.then(|| format!("{} rotate --all --not-since {since:.3}", context.program()));
     Ok(conclude(context, work, told, rest.as_deref()))
@@ -125,14 +125,14 @@ pub(super) async fn over(
     jobs: &[Job],
     journal: Arc<dyn Journal>,
     work: Work,
-    at_once: usize,
+    pace: Pace,
 ) -> Vec<(Report, Part)> {
     let printer = &context.printer;
     let names = || jobs.iter().map(|job| job.target().id().as_str());
     let progress = Arc::new(Progress::new(printer, names()));
     let take_over = matches!(work, Work::Rotate { take_over: true, .. });
     let engine = Engine::new(journal, Arc::new(SystemClock))
-        .with_options(Options { take_over, ..Options::default() })
+        .with_options(Options { take_over, call_interval: pace.call_interval(), ..Options::default() })
         .with_observer(progress.clone());
     let stop = engine.stop_flag();
     interrupt::watch(stop.clone(), printer.clone(), format!("{} resume", context.program()));
@@ -147,7 +147,7 @@ pub(super) async fn over(
     // As they come, so that one that has to wait keeps no other from beginning.
     let mut told = Vec::with_capacity(jobs.len());
     if let Work::Rotate { caution, .. } = work {
-        let fleet = Fleet::new(engine, at_once).with_caution(caution);
+        let fleet = Fleet::new(engine, pace.at_once).with_caution(caution);
         fleet.rotate_and_tell(jobs, |nth, result| told.push(tell(nth, result))).await;
     } else {
         let one = |(nth, job)| {
@@ -163,7 +163,7 @@ pub(super) async fn over(
                 result.map(|result| (nth, result))
             }
         };
-        let mut done = stream::iter(jobs.iter().enumerate()).map(one).buffer_unordered(at_once);
+        let mut done = stream::iter(jobs.iter().enumerate()).map(one).buffer_unordered(pace.at_once);
         while let Some(done) = done.next().await {
             told.extend(done.map(|(nth, result)| tell(nth, &result)));
         }

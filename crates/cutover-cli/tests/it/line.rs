@@ -55,7 +55,7 @@ async fn the_others_follow_when_the_canaries_are_rotated_and_not_before() {
 #[tokio::test]
 async fn a_line_of_none_is_wrong_usage() {
     let vendors = Vendors::with(&[]).await;
-    for option in ["--canary", "--max-failures", "--max-unfinished"] {
+    for option in ["--canary", "--max-failures", "--max-unfinished", "--per-second"] {
         let ran = vendors.run(&["rotate", "--all", option, "0"]).await;
         assert!(ran.code == Some(2) && ran.stderr.contains("from 1 on"), "{ran:?}");
     }
