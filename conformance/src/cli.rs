@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::report::{Colours, Report};
-use crate::suite::{Watcher, quoted};
-use crate::{Draw, Fixture, Progress, Rule, Suite, emulated, mutants, rules};
+use crate::report::{Colours, Kill, Report};
+use crate::suite::{self, Watcher, quoted};
+use crate::{Draw, Fixture, Progress, Rule, Stop, Suite, emulated, mutants, remote, rules};
 
 /// What to check, and where to write what was found.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -24,6 +25,12 @@ pub struct Args {
     /// Only this vendor's subjects; may be repeated
     #[arg(long = "vendor", value_name = "NAME")]
     pub vendors: Vec<String>,
+    /// Also over HTTP, and under each behaviour that the vendors' documents allow
+    #[arg(long, conflicts_with = "subject")]
+    pub everything: bool,
+    /// Check the vendors that this file describes, as `cutover emulate --json` prints it
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub subject: Option<PathBuf>,
     /// Seed of generated sequences
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -118,17 +125,31 @@ pub async fn run(args: &Args, program: &str, watcher: Option<&Watcher<'_>>) -> R
     if args.list {
         return Ok(Found::Rules(rules));
     }
-    let fixtures = chosen_fixtures(args, fixtures()?)?;
+    let fixtures: Arc<[_]> = chosen_fixtures(args, fixtures(args)?)?.into();
     // Whoever cannot write the report should learn it before the run.
     let files = Files::create(args)?;
     let draw = Draw::default();
     let draw = Draw { seed: args.seed.unwrap_or(draw.seed), cases: args.cases.unwrap_or(draw.cases), ..draw };
-    let mut suite = Suite::new(&rules, &fixtures).program(program).drawing(draw);
-    if let Some(watcher) = watcher {
-        suite = suite.watched_by(watcher);
-    }
-    let mut report = tokio::select! {
-        report = suite.run() => report,
+    // Where the subjects come from a file, they do so the next time too.
+    let program = match &args.subject {
+        Some(file) => format!("{program} --subject {}", quoted(&file.display().to_string())),
+        None => program.to_owned(),
+    };
+    let checked = async {
+        let mut report = if args.subject.is_none() {
+            suite::on_every_core(&rules, Arc::clone(&fixtures), &program, draw, watcher).await
+        } else {
+            // A vendor elsewhere is asked for one thing at a time.
+            let suite = Suite::new(&rules, &fixtures).program(&program).drawing(draw);
+            watcher.map_or(suite, |watcher| suite.watched_by(watcher)).run().await
+        };
+        if args.mutants {
+            report.kills = kills(&rules, watcher).await;
+        }
+        report
+    };
+    let report = tokio::select! {
+        report = checked => report,
         () = interrupted() => {
             tokio::select! {
                 () = clean_up(&fixtures) => {}
@@ -137,10 +158,6 @@ pub async fn run(args: &Args, program: &str, watcher: Option<&Watcher<'_>>) -> R
             return Err(Failed::Interrupted);
         }
     };
-    if args.mutants {
-        let ids: BTreeSet<&str> = rules.iter().map(|rule| rule.id).collect();
-        report.kills = mutants::run().await.into_iter().filter(|kill| ids.contains(kill.named)).collect();
-    }
     files.write(&report)?;
     Ok(Found::Report(Box::new(report)))
 }
@@ -163,9 +180,30 @@ pub fn progress_line() -> Option<Box<Watcher<'static>>> {
     if std::io::stderr().is_terminal() { Some(Box::new(draw)) } else { None }
 }
 
-/// Every subject there is without a file that names others.
-fn fixtures() -> Result<Vec<Box<dyn Fixture>>, Failed> {
-    Ok(emulated::all().into_iter().map(|kind| Box::new(kind) as Box<dyn Fixture>).collect())
+/// The mutants of these rules, and which of the rules notice them.
+async fn kills(rules: &[Rule], watcher: Option<&Watcher<'_>>) -> Vec<Kill> {
+    let ids: BTreeSet<&str> = rules.iter().map(|rule| rule.id).collect();
+    let mutants: Vec<_> = mutants::all().into_iter().filter(|mutant| ids.contains(mutant.named)).collect();
+    let tell = |done| {
+        if let Some(watcher) = watcher {
+            watcher(Progress { done, all: mutants.len(), rule: "every rule", subject: "what is wrong on purpose" });
+        }
+    };
+    tell(0);
+    let kills = mutants::kills(rules, &mutants).await;
+    tell(mutants.len().saturating_sub(1));
+    kills
+}
+
+/// Every subject that can be chosen from.
+fn fixtures(args: &Args) -> Result<Vec<Box<dyn Fixture>>, Failed> {
+    if let Some(path) = &args.subject {
+        return remote::fixtures(path).map_err(|stop| match stop {
+            Stop::Broken(why) | Stop::NotApplicable(why) | Stop::NotSetUp(why) => Failed::NotSetUp(why),
+        });
+    }
+    let kinds = if args.everything || !args.subjects.is_empty() { emulated::everything() } else { emulated::all() };
+    Ok(kinds.into_iter().map(|kind| Box::new(kind) as Box<dyn Fixture>).collect())
 }
 
 fn chosen_rules(names: &[String]) -> Result<Vec<Rule>, Failed> {
@@ -186,7 +224,9 @@ fn chosen_fixtures(args: &Args, all: Vec<Box<dyn Fixture>>) -> Result<Vec<Box<dy
     let names: Vec<&str> = all.iter().map(|fixture| fixture.name()).collect();
     for name in &args.subjects {
         if !names.contains(&name.as_str()) {
-            return Err(unknown("subject", name, &names, &names.join(", ")));
+            let plain: Vec<&str> = names.iter().copied().filter(|name| !name.contains('[')).collect();
+            let more = if plain.len() < names.len() { "; --everything checks each in further forms" } else { "" };
+            return Err(unknown("subject", name, &names, &(plain.join(", ") + more)));
         }
     }
     let vendors: BTreeSet<String> = all.iter().map(|fixture| vendor(fixture.as_ref())).collect();

@@ -1,6 +1,9 @@
 //! Rules times subjects.
 
 use std::fmt;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -75,8 +78,7 @@ impl<'a> Suite<'a> {
     /// Whoever drops this future early has to see to [`Fixture::clean_up`].
     pub async fn run(self) -> Report {
         let started = SystemClock.now();
-        let about = |fixture: &dyn Fixture| About { name: fixture.name().to_owned(), expected: fixture.expected() };
-        let subjects: Vec<About> = self.fixtures.iter().map(|fixture| about(fixture.as_ref())).collect();
+        let subjects = about(self.fixtures);
         let mut cells = Vec::with_capacity(self.rules.len() * self.fixtures.len());
         // A subject on which nothing was done, because a rule does not apply to it, is new for the next rule.
         let mut unused: Vec<Option<Box<dyn Subject>>> = self.fixtures.iter().map(|_| None).collect();
@@ -137,6 +139,84 @@ impl<'a> Suite<'a> {
         };
         Cell { rule: *rule, subject: about.name.clone(), outcome, steps, again, took: since(started), unexpected }
     }
+}
+
+/// What [`Suite::run`] does, on every core: for subjects of this process, which share nothing.
+pub(crate) async fn on_every_core(
+    rules: &[Rule],
+    fixtures: Arc<[Box<dyn Fixture>]>,
+    program: &str,
+    draw: Draw,
+    watcher: Option<&Watcher<'_>>,
+) -> Report {
+    let started = SystemClock.now();
+    let (next, all) = (Arc::new(AtomicUsize::new(0)), rules.len() * fixtures.len());
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(fixtures.len());
+    for _ in 0..workers {
+        let (next, tell, fixtures) = (Arc::clone(&next), tell.clone(), Arc::clone(&fixtures));
+        let (rules, program) = (rules.to_vec(), program.to_owned());
+        std::thread::spawn(move || {
+            // Without a runtime nothing can be checked, which shows in the report.
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            let suite = Suite::new(&rules, &fixtures).program(&program).drawing(draw);
+            let subjects = about(&fixtures);
+            loop {
+                let nth = next.fetch_add(1, Ordering::Relaxed);
+                let (Some(fixture), Some(about)) = (fixtures.get(nth), subjects.get(nth)) else { return };
+                let mut unused = None;
+                for (place, rule) in rules.iter().enumerate() {
+                    let cell = runtime.block_on(suite.cell(rule, fixture.as_ref(), about, &mut unused));
+                    // Whoever does not listen any more wants no further check.
+                    if tell.send((place * fixtures.len() + nth, cell)).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+    }
+    drop(tell);
+    let (subjects, mut done, mut cells) = (about(&fixtures), 0, Vec::new());
+    cells.resize_with(all, || None);
+    while let Some((place, cell)) = told.recv().await {
+        if let Some(watcher) = watcher {
+            watcher(Progress { done, all, rule: cell.rule.id, subject: &cell.subject });
+        }
+        done += 1;
+        cells[place] = Some(cell);
+    }
+    for fixture in fixtures.iter() {
+        fixture.clean_up().await;
+    }
+    let places = rules.iter().flat_map(|rule| subjects.iter().map(move |about| (rule, about)));
+    let cells = places.zip(cells).map(|((rule, about), cell)| cell.unwrap_or_else(|| unchecked(rule, about)));
+    Report {
+        rules: rules.to_vec(),
+        cells: cells.collect(),
+        subjects,
+        seed: Some(draw.seed),
+        started: Some(started),
+        took: since(started),
+        kills: Vec::new(),
+    }
+}
+
+/// A check that no thread could be had for, or whose thread died of its fixture.
+fn unchecked(rule: &Rule, about: &About) -> Cell {
+    Cell {
+        rule: *rule,
+        subject: about.name.clone(),
+        outcome: Outcome::NotSetUp("its thread ended before it was checked".to_owned()),
+        steps: Vec::new(),
+        again: None,
+        took: Duration::ZERO,
+        unexpected: None,
+    }
+}
+
+fn about(fixtures: &[Box<dyn Fixture>]) -> Vec<About> {
+    let about = |fixture: &dyn Fixture| About { name: fixture.name().to_owned(), expected: fixture.expected() };
+    fixtures.iter().map(|fixture| about(fixture.as_ref())).collect()
 }
 
 /// The time since `started`; none when the machine's clock was put back meanwhile.

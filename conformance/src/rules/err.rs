@@ -104,6 +104,9 @@ async fn err_4(case: &Case<'_>) -> Result<(), Stop> {
 
 fn told_apart(result: Result<(), RotateError>, refusal: Refusal) -> Result<(), Stop> {
     let Err(refused) = result else { return Err(Stop::Broken("it succeeded".to_owned())) };
+    if matches!(refused, RotateError::NotSent(_)) && refused.is_transient() {
+        return Err(Stop::NotSetUp(format!("nobody was there to refuse it: {refused}")));
+    }
     hold!(refused.effect() == Effect::NotApplied, "it leaves its effect open: {refused}");
     hold!(refused.refusal() == Some(refusal), "it is not told apart: {refused}");
     hold!(refused.code().is_some(), "it was refused without the vendor's code: {refused}");
