@@ -2,12 +2,16 @@
 
 use std::fmt;
 
-use crate::report::{Report, Verdict};
-use crate::{Fixture, rules, run};
+use crate::report::{Cell, Report, Verdict};
+use crate::{Fixture, Outcome, rules, run};
+
+/// So many failures are told at length: one mistake breaks many rules, and the first says most.
+const TOLD: usize = 5;
 
 /// Checks every rule on what `fixture` makes: an adapter with a vendor behind it.
 ///
-/// As the last line of a test that returns this, it is all that a suite needs: a failure shows as the report.
+/// As the last line of a test that returns this, it is all that a suite needs: a failure shows what was broken and how to get
+/// there.
 ///
 /// # Errors
 /// [`NotHeld`] when a promise was broken, when what does not apply is not what the fixture expects, or when nothing
@@ -17,7 +21,7 @@ pub async fn check_adapter(fixture: impl Fixture + 'static) -> Result<(), NotHel
     if report.verdict() == Verdict::Held { Ok(()) } else { Err(NotHeld(Box::new(report))) }
 }
 
-/// An adapter that does not hold every rule. Shown as the report, in either form.
+/// An adapter that does not hold every rule. Shown, in either form, as what was broken and how to get there.
 pub struct NotHeld(Box<Report>);
 
 impl NotHeld {
@@ -29,7 +33,31 @@ impl NotHeld {
 
 impl fmt::Display for NotHeld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not every rule is held\n\n{}", self.0)
+        let (counts, failed) = (self.0.counts(), self.0.cells.iter().filter(|cell| wrong(cell).is_some()));
+        for (nth, cell) in failed.clone().enumerate().take(TOLD) {
+            let found = wrong(cell).unwrap_or_default();
+            let gap = if nth == 0 { "" } else { "\n" };
+            writeln!(f, "{gap}{} on {}: {}", cell.rule.id, cell.subject, cell.rule.title)?;
+            for (nth, step) in cell.steps.iter().enumerate() {
+                writeln!(f, "{:>6}. {step}", nth + 1)?;
+            }
+            writeln!(f, "   -> {found}")?;
+        }
+        let others: Vec<&str> = failed.skip(TOLD).map(|cell| cell.rule.id).collect();
+        if !others.is_empty() {
+            writeln!(f, "\nand with them {}", others.join(", "))?;
+        }
+        write!(f, "\n{} rules held, {} broken, ", counts.held, counts.broken)?;
+        write!(f, "{} that do not apply, {} that could not be set up", counts.not_applicable, counts.not_set_up)
+    }
+}
+
+/// What went wrong, if something did.
+fn wrong(cell: &Cell) -> Option<String> {
+    match &cell.outcome {
+        Outcome::Broken(how) => Some(how.clone()),
+        Outcome::NotSetUp(why) => Some(format!("the subject could not be set up: {why}")),
+        Outcome::Held | Outcome::NotApplicable(_) => cell.unexpected.clone(),
     }
 }
 

@@ -174,8 +174,8 @@ impl Case<'_> {
     /// A target that nobody else uses, with the secret it has now.
     pub async fn fresh_target(&self) -> Result<(Target, ClientSecret), Stop> {
         let (target, secret) = self.subject.fresh_target().await?;
-        self.step(format_args!("take {}, which has a working secret", target.id()));
-        self.note(&secret);
+        let nth = self.note(&secret);
+        self.step(format_args!("take {}, in use with secret {nth}", target.id()));
         Ok((target, secret))
     }
 
@@ -212,9 +212,18 @@ impl Case<'_> {
     pub async fn try_issue(&self, target: &Target, attempt: &Attempt) -> Result<(Kept, ClientSecret), RotateError> {
         let reply = self.ask(target, attempt).await?;
         let kept = keep(attempt, reply).await;
-        let secret = self.rotator().read(target, &kept)?.into_secret();
-        self.note(&secret);
-        Ok((kept, secret))
+        let read = self.rotator().read(target, &kept);
+        match read {
+            Ok(issued) => {
+                let secret = issued.into_secret();
+                self.step(format_args!("read the answer: secret {}", self.note(&secret)));
+                Ok((kept, secret))
+            }
+            Err(error) => {
+                self.step(format_args!("read the answer: {error}"));
+                Err(error)
+            }
+        }
     }
 
     /// Asks for a secret and hands over the answer unread.
@@ -245,12 +254,14 @@ impl Case<'_> {
         broken("inspect", seen)
     }
 
-    /// Whether the vendor accepts `secret`, once it has had its propagation time for it.
+    /// Whether the vendor accepts `secret`, once it has had its propagation time for it; broken when the adapter cannot
+    /// tell.
     pub async fn accepts(&self, target: &Target, secret: &ClientSecret) -> Result<bool, Stop> {
         Ok(self.verdict(target, secret, Verdict::Accepted).await? == Verdict::Accepted)
     }
 
-    /// Whether the vendor refuses `secret`, once it has had its propagation time for it.
+    /// Whether the vendor refuses `secret`, once it has had its propagation time for it; broken when the adapter cannot
+    /// tell.
     pub async fn refuses(&self, target: &Target, secret: &ClientSecret) -> Result<bool, Stop> {
         Ok(self.verdict(target, secret, Verdict::Refused).await? == Verdict::Refused)
     }
@@ -258,11 +269,21 @@ impl Case<'_> {
     async fn verdict(&self, target: &Target, secret: &ClientSecret, wanted: Verdict) -> Result<Verdict, Stop> {
         let verdict = self.rotator().verify_until(target, secret, wanted, self.subject.clock().as_ref()).await;
         let nth = self.note(secret);
-        self.step(match &verdict {
-            Ok(verdict) => format!("secret {nth} of {}: {verdict:?}", target.id()),
-            Err(error) => format!("secret {nth} of {}: {error}", target.id()),
-        });
-        broken("verify", verdict)
+        let said = match &verdict {
+            Ok(Verdict::Accepted) => "it is accepted".to_owned(),
+            Ok(Verdict::Refused) => "it is refused".to_owned(),
+            Ok(Verdict::NotKnown) => "it is not known whether it is accepted".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.step(format_args!("verify secret {nth} of {}: {said}", target.id()));
+        match broken("verify", verdict)? {
+            // Nothing fails here: whoever takes this for a refusal would blame the vendor for what was not shown.
+            Verdict::NotKnown => {
+                let cannot = "the adapter cannot tell whether the vendor accepts it, though nothing fails";
+                Err(Stop::Broken(format!("verify, secret {nth} of {}: {cannot}", target.id())))
+            }
+            shown => Ok(shown),
+        }
     }
 
     /// Disturbs the next *issue*.
