@@ -12,12 +12,13 @@ const SIMPLER_MAX: usize = 600;
 /// A case under way on a subject of its own.
 pub(crate) type Played<'a> = std::pin::Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'a>>;
 
-/// Plays the cases that `strategy` gives: those that `found` names, then as many as are drawn.
+/// Plays the cases that `strategy` gives: those that `found` names, then as many as `cases`.
 ///
 /// Ends at the first that breaks the rule, with the steps of its simplest form and with its seed.
 pub(crate) async fn hunt<T, S>(
     case: &Case<'_>,
     found: &str,
+    cases: u32,
     strategy: S,
     play: impl for<'a> Fn(&'a Case<'a>, T) -> Played<'a> + Sync,
 ) -> Result<(), Stop>
@@ -27,9 +28,8 @@ where
     S::Tree: ValueTreeOf<T>,
 {
     let draw = case.draw();
-    let asked = case.cases();
     let mut played = 0;
-    for seed in seeds(found).chain((0..asked).map(|nth| draw.seed_of(nth))) {
+    for seed in seeds(found).chain((0..cases).map(|nth| draw.seed_of(nth))) {
         let Some(mut tree) = tree(&strategy, seed) else { continue };
         let (stop, steps) = match played_anew(case, &play, tree.current()).await {
             (Ok(()), _) => {

@@ -92,5 +92,5 @@ async fn adapter(case: &Case<'_>, found: &str, mix: Mix) -> Result<(), Stop> {
 
 async fn sequences(case: &Case<'_>, through: Through, found: &str, mix: Mix) -> Result<(), Stop> {
     let mix = mix.fit(case.rotator().profile());
-    hunt(case, found, script_of(mix), move |case, script| Box::pin(in_turn(case, through, script))).await
+    hunt(case, found, case.cases(), script_of(mix), move |case, script| Box::pin(in_turn(case, through, script))).await
 }

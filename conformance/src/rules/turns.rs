@@ -138,5 +138,7 @@ async fn conc_19(case: &Case<'_>) -> Result<(), Stop> {
 
 async fn race(case: &Case<'_>, through: Through, found: &str, shape: Shape) -> Result<(), Stop> {
     let shape = shape.fit(case.rotator().profile());
-    hunt(case, found, at_once_of(shape), move |case, script| Box::pin(at_once(case, through, script))).await
+    // There are more of these rules than of those of sequences, and each of their cases takes longer.
+    let cases = case.cases().div_ceil(2);
+    hunt(case, found, cases, at_once_of(shape), move |case, script| Box::pin(at_once(case, through, script))).await
 }
