@@ -62,6 +62,7 @@ pub(crate) async fn check_on(rule: &Rule, subject: &dyn Subject, fixture: Option
     if let Some(excuse) = rule.excuse(subject) {
         return Checked { outcome: Outcome::NotApplicable(excuse), steps: Vec::new(), seed: None };
     }
+    let draw = Draw { cases: subject.sequences(draw.cases), ..draw };
     let case = Case::new(subject, fixture, draw);
     let checked = AssertUnwindSafe((rule.check)(&case)).catch_unwind().await;
     let outcome = checked.unwrap_or_else(|panic| Err(Stop::Broken(panicked(panic.as_ref())))).into();

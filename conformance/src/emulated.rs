@@ -1,5 +1,6 @@
 //! The emulated vendors as subjects, in process and over HTTP, under simulated time; and the transport that gets there.
 
+mod expected;
 mod kinds;
 mod seeded;
 mod served;
@@ -26,6 +27,9 @@ use served::Lent;
 
 /// An id that no vendor has given to anybody.
 const NOBODYS: &str = "999999999999999999";
+
+/// How many generated sequences are tried on each of the many forms of one vendor.
+const SEQUENCES_OF_A_FORM: u32 = 1;
 
 /// A transport into an emulated vendor of this process.
 pub fn in_process(emulator: &Emulator, vendor: cutover_emulator::Vendor) -> Arc<dyn Transport> {
@@ -75,6 +79,8 @@ pub struct Emulated {
     used: AtomicUsize,
     /// What is not as it is by itself, as in `hopae.get_secret` and `leak`.
     behaviours: Arc<[(String, String)]>,
+    /// Whether it is one of the forms that stand beside the vendor as it is by itself.
+    is_form: bool,
     /// The ports it is reached through, given back when this subject goes.
     _served: Option<Lent>,
 }
@@ -86,6 +92,7 @@ impl Emulated {
         kind: ClientKind,
         behaviours: Arc<[(String, String)]>,
         served: Option<Lent>,
+        is_form: bool,
     ) -> Result<Self, Stop> {
         Ok(Self {
             clock: EmulatedClock(emulator.clone()),
@@ -95,6 +102,7 @@ impl Emulated {
             wire: site.wire(kind),
             used: AtomicUsize::new(0),
             behaviours,
+            is_form,
             _served: served,
         })
     }
@@ -157,6 +165,14 @@ impl Subject for Emulated {
 
     fn issues_seen(&self) -> Option<u64> {
         Some(self.emulator.handled(self.kind.vendor(), self.kind.issue()))
+    }
+
+    fn runs_engine(&self) -> bool {
+        !self.is_form
+    }
+
+    fn sequences(&self, wanted: u32) -> u32 {
+        if self.is_form { wanted.min(SEQUENCES_OF_A_FORM) } else { wanted }
     }
 
     fn wire(&self) -> Option<&dyn Wire> {

@@ -172,6 +172,10 @@ impl Subject for Remote {
         self.control.as_ref()?.handled(self.kind.vendor().name(), self.kind.issue()).ok()
     }
 
+    fn sequences(&self, _wanted: u32) -> u32 {
+        1
+    }
+
     fn wire(&self) -> Option<&dyn Wire> {
         Some(self.made.as_ref())
     }

@@ -156,6 +156,7 @@ impl Need {
             Self::Clock if !subject.can_wait() => Some("the clock of this subject cannot be moved"),
             Self::Counts if subject.issues_seen().is_none() => Some("the requests that arrive cannot be counted"),
             Self::Organisations if !subject.has_organisations() => Some("requests name no organisation"),
+            Self::Engine if !subject.runs_engine() => Some("whole rotations are run on this vendor as it is by itself"),
             Self::Wire if subject.wire().is_none() => Some("this subject can be asked through its adapter only"),
             Self::Caller(caller) if subject.wire().is_none_or(|wire| !wire.has(caller)) => Some(match caller {
                 Caller::Stranger => "there is no credential of a second tenant",

@@ -20,7 +20,7 @@ impl Case<'_> {
         let wire = self.wire()?;
         let exchange = match wire.send(ask, caller).await {
             Ok(Some(exchange)) => exchange,
-            Ok(None) => return Err(Stop::NotApplicable(format!("the vendor has no way to {} a client", ask.what()))),
+            Ok(None) => return Err(Stop::NotApplicable(lacks(ask))),
             Err(lost) => return Err(Stop::NotSetUp(format!("{}: {lost}", ask.what()))),
         };
         // Elsewhere a vendor may show something in the place of the secret.
@@ -151,6 +151,14 @@ impl Case<'_> {
     pub fn said(&self, exchange: &Exchange) -> Result<String, Stop> {
         let code = self.wire()?.code(exchange).map(|code| format!(" {code}")).unwrap_or_default();
         Ok(format!("{}{code}", exchange.status))
+    }
+}
+
+/// What to say of a vendor that has no such request.
+fn lacks(ask: Ask<'_>) -> String {
+    match ask {
+        Ask::CreatePublic { .. } => "the vendor has no clients of this kind without a secret".to_owned(),
+        ask => format!("the vendor has no way to {} a client", ask.what()),
     }
 }
 

@@ -90,6 +90,17 @@ pub trait Subject: fmt::Debug + Send + Sync {
         Arc::new(Engine::default())
     }
 
+    /// Whether whole rotations are run over it. Not where it is one of many forms of one vendor: what an engine makes of
+    /// a vendor hangs on none of them.
+    fn runs_engine(&self) -> bool {
+        true
+    }
+
+    /// How many generated sequences are tried on it of those that were asked for: fewer where each takes long.
+    fn sequences(&self, wanted: u32) -> u32 {
+        wanted
+    }
+
     /// The vendor past the adapter.
     fn wire(&self) -> Option<&dyn Wire> {
         None

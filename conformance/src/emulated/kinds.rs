@@ -9,10 +9,10 @@ use cutover_emulator::Emulator;
 use cutover_http::{BaseUrl, Transport};
 
 use super::served::Served;
-use super::{Emulated, EmulatedClock, in_process, seeded};
+use super::{Emulated, EmulatedClock, expected, in_process, seeded};
 use crate::site::{ClientKind, Site};
 use crate::wire::Surface;
-use crate::{Fixture, Stop, Subject};
+use crate::{Fixture, Skip, Stop, Subject};
 
 /// Puts something between a subject and its vendor.
 type Between = Arc<dyn Fn(Arc<dyn Transport>, &Emulator) -> Arc<dyn Transport> + Send + Sync>;
@@ -72,8 +72,9 @@ impl EmulatedKind {
     pub fn with_behaviour(mut self, behaviour: impl Into<String>) -> Self {
         let behaviour = behaviour.into();
         let (name, value) = behaviour.split_once('=').unwrap_or((behaviour.as_str(), ""));
-        let short = behaviour.split_once('.').map_or(behaviour.as_str(), |(_, short)| short);
-        self.name = format!("{} [{short}]", self.name);
+        let short = name.split_once('.').map_or(name, |(_, short)| short);
+        // Not with an equals sign: what takes secrets out of reports would take `get_secret=leak` for one.
+        self.name = format!("{} [{short} is {value}]", self.name);
         self.behaviours.push((name.to_owned(), value.to_owned()));
         if let Some(kind) = self.kind.through(seeded::surface(&self.behaviours)) {
             self.kind = kind;
@@ -100,6 +101,11 @@ impl EmulatedKind {
     ) -> Self {
         self.between = Some(Arc::new(between));
         self
+    }
+
+    /// Whether it stands beside the vendor as it is by itself.
+    fn is_form(&self) -> bool {
+        self.name != self.kind.name()
     }
 
     /// A new emulator with the adapter for this kind.
@@ -130,7 +136,7 @@ impl EmulatedKind {
             transport,
             clock: Arc::new(EmulatedClock(emulator.clone())),
         };
-        Emulated::new(emulator, &site, self.kind, self.behaviours.clone().into(), served)
+        Emulated::new(emulator, &site, self.kind, self.behaviours.clone().into(), served, self.is_form())
     }
 }
 
@@ -142,6 +148,11 @@ impl Fixture for EmulatedKind {
 
     async fn subject(&self) -> Result<Box<dyn Subject>, Stop> {
         Ok(Box::new(self.make()?))
+    }
+
+    fn expected(&self) -> Option<Vec<Skip>> {
+        // What a wrong vendor makes of the rules is not for this list.
+        self.between.is_none().then(|| expected::of(self.kind, &self.behaviours, self.is_form()))
     }
 }
 

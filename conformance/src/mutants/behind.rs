@@ -128,6 +128,14 @@ impl Subject for Wrapped {
         self.inner.wire()
     }
 
+    fn runs_engine(&self) -> bool {
+        self.inner.runs_engine()
+    }
+
+    fn sequences(&self, wanted: u32) -> u32 {
+        self.inner.sequences(wanted)
+    }
+
     fn behaviour(&self, name: &str) -> Option<&str> {
         self.inner.behaviour(name)
     }

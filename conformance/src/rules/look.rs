@@ -15,6 +15,8 @@ const OUTAGES: [Disturbance; 5] = [
     Disturbance::WebPage,
 ];
 
+const WITHOUT_V1: &str = "without Management v1 nothing shows when a secret was made";
+
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         id: "LOOK-1",
@@ -114,6 +116,7 @@ async fn look_2(case: &Case<'_>) -> Result<(), Stop> {
 
 async fn look_3(case: &Case<'_>) -> Result<(), Stop> {
     named(case, Witness::ChangeMarker)?;
+    case.unless("zitadel.management_v1", "removed", WITHOUT_V1)?;
     let (target, old) = case.fresh_target().await?;
     let (other, _) = case.fresh_target().await?;
     let before = case.inspect(&target).await?.marker;
@@ -192,6 +195,7 @@ async fn look_6(case: &Case<'_>) -> Result<(), Stop> {
 }
 
 async fn look_7(case: &Case<'_>) -> Result<(), Stop> {
+    case.unless("zitadel.management_v1", "removed", WITHOUT_V1)?;
     let (target, old) = case.fresh_target().await?;
     let profile = case.rotator().profile().clone();
     let shown: Observation = case.inspect(&target).await?;
@@ -218,6 +222,7 @@ async fn look_7(case: &Case<'_>) -> Result<(), Stop> {
 }
 
 async fn look_8(case: &Case<'_>) -> Result<(), Stop> {
+    case.unless("zitadel.management_v1", "removed", WITHOUT_V1)?;
     let (target, _) = case.fresh_target().await?;
     let _pending = case.issue_new(&target).await?;
     for outage in OUTAGES {
