@@ -45,7 +45,9 @@ impl Process {
             straggler: None,
             v2: world.scenario.v2,
         };
-        let rotator = world.kind().rotator(link);
+        // A secret that a late duplicate has ended is looked at for as long as it might still show. A short time of that
+        // has the same steps as a long one, and a tenth of the points.
+        let rotator = world.kind().rotator(link, world.scenario.duplicates());
         let rotator = match world.scenario.wrong {
             Some(_) => Arc::new(WrongRotator { inner: rotator, world: Arc::clone(world), by }) as _,
             None => rotator,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -55,7 +56,7 @@ pub struct Link {
     /// Another place than the emulator in this process.
     pub base_url: Option<String>,
     /// How long a lost request may still arrive, where it is not as long as an adapter supposes.
-    pub straggler: Option<std::time::Duration>,
+    pub straggler: Option<Duration>,
     /// Whether Zitadel's v2 services make the secret.
     pub v2: bool,
 }
@@ -162,9 +163,12 @@ impl ClientKind {
         }
     }
 
-    /// A fresh adapter, as a new process makes one.
-    pub fn rotator(self, link: Link) -> Arc<dyn SecretRotator> {
-        self.rotator_of(&SEEDS, link)
+    /// A fresh adapter, as a new process makes one. One that is `hasty` gives a new secret little time to show.
+    pub fn rotator(self, link: Link, hasty: bool) -> Arc<dyn SecretRotator> {
+        match self {
+            Self::Api | Self::Oidc | Self::MachineUser if hasty => zitadel(self, &SEEDS.zitadel, link, Some(HASTE)),
+            _ => self.rotator_of(&SEEDS, link),
+        }
     }
 
     /// The same, with the credentials of these seeds.
@@ -175,7 +179,7 @@ impl ClientKind {
         match self {
             Self::M2m | Self::ConnectedApp => stytch(self, &seeds.stytch, link),
             Self::App => hopae(&seeds.hopae, link),
-            Self::Api | Self::Oidc | Self::MachineUser => zitadel(self, &seeds.zitadel, link),
+            Self::Api | Self::Oidc | Self::MachineUser => zitadel(self, &seeds.zitadel, link, None),
         }
     }
 
@@ -293,6 +297,9 @@ pub(crate) fn credentials() -> impl Iterator<Item = &'static str> {
     [SEEDS.stytch.secret.expose(), SEEDS.hopae.api_key.expose(), SEEDS.zitadel.token.expose()].into_iter()
 }
 
+/// What a hasty adapter takes for the time in which a new secret shows.
+const HASTE: Duration = Duration::from_secs(5);
+
 /// A scope that no seeded client has.
 pub(crate) const NO_SCOPE: &str = "cutover-none";
 
@@ -333,7 +340,7 @@ fn hopae(seed: &HopaeSeed, link: Link) -> Arc<dyn SecretRotator> {
     Arc::new(cutover_hopae::Rotator::apps(client))
 }
 
-fn zitadel(kind: ClientKind, seed: &ZitadelSeed, link: Link) -> Arc<dyn SecretRotator> {
+fn zitadel(kind: ClientKind, seed: &ZitadelSeed, link: Link, propagation: Option<Duration>) -> Arc<dyn SecretRotator> {
     let caller = cutover_zitadel::Caller::Token(credential(seed.token.expose()));
     let mut config =
         cutover_zitadel::Config::new(base_url(&link, ""), caller).transport(link.transport).clock(link.clock);
@@ -342,6 +349,9 @@ fn zitadel(kind: ClientKind, seed: &ZitadelSeed, link: Link) -> Arc<dyn SecretRo
     }
     if let Some(straggler) = link.straggler {
         config = config.straggler(straggler).propagation(straggler);
+    }
+    if let Some(propagation) = propagation {
+        config = config.propagation(propagation);
     }
     let client = cutover_zitadel::Client::new(config).expect("the emulator's own settings fit");
     Arc::new(match kind {
