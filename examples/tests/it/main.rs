@@ -1,5 +1,7 @@
 //! Every example runs and says what its documentation says.
 
+mod application;
+
 use std::process::Command;
 
 fn run(program: &str) -> String {
