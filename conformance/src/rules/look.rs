@@ -165,6 +165,7 @@ async fn look_4(case: &Case<'_>) -> Result<(), Stop> {
 
 async fn look_5(case: &Case<'_>) -> Result<(), Stop> {
     let (target, right) = case.fresh_target().await?;
+    let (_, wrong) = case.fresh_target().await?;
     for outage in OUTAGES {
         case.disturb_all(Some(outage))?;
         match verify(case, "the right secret", &target, &right).await {
@@ -175,6 +176,10 @@ async fn look_5(case: &Case<'_>) -> Result<(), Stop> {
             ),
         }
     }
+    // Whoever stands in between says nothing of a wrong secret either, with whatever status.
+    case.disturb_all(Some(Disturbance::WebPage))?;
+    let verdict = verify(case, "a wrong secret", &target, &wrong).await;
+    hold!(!matches!(verdict, Ok(Verdict::Refused)), "a web page in the place of the answer counts as a refusal");
     case.disturb_all(None)?;
     hold!(case.accepts(&target, &right).await?, "the secret is not accepted once the vendor is back");
     Ok(())
