@@ -37,7 +37,9 @@ pub(crate) struct Deed {
 pub(crate) enum What {
     /// A process began.
     Began {
-        /// Whether the journal holds an answer to the latest request of an attempt that has not ended.
+        /// Whether the journal holds an attempt that has not ended.
+        open: bool,
+        /// Whether it holds an answer to the latest request of one.
         answered: bool,
     },
     /// The journal acknowledged an intent to ask for a secret, with the key in it.

@@ -174,9 +174,9 @@ impl World {
         inner.process.0 += 1;
         let of = inner.process;
         inner.points = Points { of, deadly, seen: records.then(Vec::new), ..Points::default() };
-        let answered = inner.journal.is_answered();
+        let (open, answered) = (inner.journal.is_open(), inner.journal.is_answered());
         drop(inner);
-        self.note(of, What::Began { answered });
+        self.note(of, What::Began { open, answered });
         of
     }
 

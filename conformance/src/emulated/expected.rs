@@ -127,3 +127,31 @@ pub(super) fn of(kind: ClientKind, behaviours: &[(String, String)], is_form: boo
     }
     listed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emulated::everything;
+    use crate::{Fixture as _, rules};
+
+    #[test]
+    fn only_rules_that_exist_are_expected_and_each_once() {
+        let known: Vec<&str> = rules::all().iter().map(|rule| rule.id).collect();
+        for kind in everything() {
+            let mut listed: Vec<&str> = kind.expected().expect("a list").iter().map(|skip| skip.rule).collect();
+            assert!(listed.iter().all(|id| known.contains(id)), "{}: {listed:?}", kind.name());
+            listed.sort_unstable();
+            listed.dedup();
+            assert_eq!(listed.len(), kind.expected().expect("a list").len(), "{}", kind.name());
+        }
+    }
+
+    #[test]
+    fn every_form_has_a_name_of_its_own() {
+        let mut names: Vec<String> = everything().iter().map(|kind| kind.name().to_owned()).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

@@ -316,17 +316,24 @@ fn cell(page: &mut Page, check: &CheckView, told: Option<(usize, usize)>) {
     }
 }
 
-/// Every rule that does not apply somewhere, by its reason.
+/// Every rule that does not apply somewhere, those together that do not for the same reason on the same subjects.
 fn skips(page: &mut Page, view: &View) {
-    let skipped = view.checks.iter().filter(|check| check.outcome == Found::NotApplicable);
-    let mut by_reason: Vec<(&CheckView, Vec<&str>)> = Vec::new();
-    for check in skipped {
-        let known = by_reason.iter_mut().find(|(other, _)| {
-            (&other.rule, &other.reason, &other.unexpected) == (&check.rule, &check.reason, &check.unexpected)
-        });
-        match known {
+    let mut by_rule: Vec<(&CheckView, Vec<&str>)> = Vec::new();
+    for check in view.checks.iter().filter(|check| check.outcome == Found::NotApplicable) {
+        let said = |check: &CheckView| (check.nth_rule, check.reason.clone(), check.unexpected.clone());
+        match by_rule.iter_mut().rev().find(|(other, _)| said(other) == said(check)) {
             Some((_, subjects)) => subjects.push(&check.subject),
-            None => by_reason.push((check, vec![&check.subject])),
+            None => by_rule.push((check, vec![&check.subject])),
+        }
+    }
+    let mut by_reason: Vec<(&CheckView, Vec<&str>, Vec<&str>)> = Vec::new();
+    for (check, subjects) in by_rule {
+        let same = by_reason.iter_mut().find(|(other, _, others)| {
+            (&other.reason, &other.unexpected, &*others) == (&check.reason, &check.unexpected, &subjects)
+        });
+        match same {
+            Some((_, rules, _)) => rules.push(&check.rule),
+            None => by_reason.push((check, vec![&check.rule], subjects)),
         }
     }
     if by_reason.is_empty() {
@@ -335,10 +342,10 @@ fn skips(page: &mut Page, view: &View) {
     page.add(
         "<section id=\"skips\" aria-labelledby=\"h-skips\">\n<h2 id=\"h-skips\">Not applicable</h2>\n\
          <p class=\"soft\">A rule that says nothing about a subject is not a rule that it holds.</p>\n\
-         <div class=\"wide\"><table class=\"stack\">\n<thead><tr><th scope=\"col\">Rule</th><th scope=\"col\">Why</th>\
+         <div class=\"wide\"><table class=\"stack\">\n<thead><tr><th scope=\"col\">Rules</th><th scope=\"col\">Why</th>\
          <th scope=\"col\">Subjects</th><th scope=\"col\">Expected</th></tr></thead>\n<tbody>\n",
     );
-    for (check, subjects) in by_reason {
+    for (check, rules, subjects) in by_reason {
         let said = view.subjects.get(check.nth_subject).is_some_and(|subject| subject.expected_not_to_apply.is_some());
         let expected = match (&check.unexpected, said) {
             (Some(_), _) => "no",
@@ -348,7 +355,7 @@ fn skips(page: &mut Page, view: &View) {
         page.add(format_args!(
             "<tr data-o=\"{}\"><th scope=\"row\"><b>{}</b></th><td>{}</td><td>{}</td><td data-is=\"Expected\">{expected}</td></tr>\n",
             outcomes(check),
-            Text(&check.rule),
+            Text(&rules.join(", ")),
             Text(check.reason.as_deref().unwrap_or_default()),
             Text(&subjects.join(", ")),
         ));

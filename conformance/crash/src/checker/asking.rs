@@ -52,7 +52,9 @@ impl Asked {
     fn follow(&mut self, world: &World, deed: &Deed) {
         let class = world.kind().class();
         match &deed.what {
-            What::Began { answered } => {
+            // Nothing was begun, or it ended and the process died before it was told so.
+            What::Began { open: false, .. } => *self = Self { mark: self.mark, ..Self::default() },
+            What::Began { open: true, answered } => {
                 // What a dead process saw is no reason for its successor, unless it stands in the journal; what it held
                 // is gone.
                 (self.unkept, self.witnessed) = (false, *answered && class == Class::Plain);
