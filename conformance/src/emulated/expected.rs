@@ -130,7 +130,6 @@ pub(super) fn of(kind: ClientKind, behaviours: &[(String, String)], is_form: boo
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::emulated::everything;
     use crate::{Fixture as _, rules};
 
