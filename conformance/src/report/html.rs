@@ -329,7 +329,7 @@ fn skips(page: &mut Page, view: &View) {
     let mut by_reason: Vec<(&CheckView, Vec<&str>, Vec<&str>)> = Vec::new();
     for (check, subjects) in by_rule {
         let same = by_reason.iter_mut().find(|(other, _, others)| {
-            (&other.reason, &other.unexpected, &*others) == (&check.reason, &check.unexpected, &subjects)
+            (&other.reason, &other.unexpected, others) == (&check.reason, &check.unexpected, &subjects)
         });
         match same {
             Some((_, rules, _)) => rules.push(&check.rule),
