@@ -123,14 +123,39 @@ pub(crate) struct Rotate {
     /// Rotate the first N before any other; go on if all are rotated
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) canary: Option<usize>,
-    /// Begin no further target once N were not rotated
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub(crate) max_failures: Option<usize>,
+    /// Begin no further target once N, or N% of them, were not rotated
+    #[arg(long, value_name = "N", value_parser = failures)]
+    pub(crate) max_failures: Option<Failures>,
     /// Leave no more than N targets unfinished at the same time
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) max_unfinished: Option<usize>,
     #[command(flatten)]
     pub(crate) pace: Pace,
+}
+
+/// How many targets, or which share of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failures {
+    Count(usize),
+    Percent(usize),
+}
+
+impl Failures {
+    /// How many that is of `all`: a share is rounded up, so that it is one at least.
+    pub(crate) fn of(self, all: usize) -> usize {
+        match self {
+            Self::Count(count) => count,
+            Self::Percent(percent) => (all * percent).div_ceil(100).max(1),
+        }
+    }
+}
+
+fn failures(text: &str) -> Result<Failures, String> {
+    let Some(percent) = text.strip_suffix('%') else { return at_least_one(text).map(Failures::Count) };
+    match at_least_one(percent)? {
+        percent @ 1..=100 => Ok(Failures::Percent(percent)),
+        _ => Err("a share is 100% at most".to_owned()),
+    }
 }
 
 /// A time, or how long ago it is.

@@ -91,7 +91,7 @@ pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliErr
     let journal = connect::journal(&config.journal, &context.printer).await?;
     let caution = Caution {
         canaries: args.canary.unwrap_or_default(),
-        failures_max: args.max_failures,
+        failures_max: args.max_failures.map(|failures| failures.of(jobs.len())),
         unfinished_max: args.max_unfinished,
     };
     let work = Work::Rotate { take_over: args.take_over, caution };

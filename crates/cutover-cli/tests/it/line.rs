@@ -33,6 +33,22 @@ async fn after_so_many_failures_no_further_target_is_begun() {
 }
 
 #[tokio::test]
+async fn a_share_of_failures_stops_the_line_like_as_many_of_them() {
+    let vendors = Vendors::with(&["hopae.rotate#*=429:3600"]).await;
+    let arguments = ["hopae-app", "stytch-m2m", "zitadel-api"];
+    for (share, begun) in [("33%", "not_begun"), ("34%", "rotated"), ("100%", "rotated")] {
+        let options = ["rotate", "--max-failures", share, "--at-once", "1", "--json"];
+        let ran = vendors.run(&[&options[..], &arguments[..]].concat()).await;
+        let words: Vec<_> = outcomes(&ran).into_iter().map(|(_, outcome)| outcome).collect();
+        assert_eq!(words, ["nothing_changed", begun, begun], "{share}");
+    }
+    for wrong in ["0%", "101%", "%", "1.5%"] {
+        let ran = vendors.run(&["rotate", "--all", "--max-failures", wrong]).await;
+        assert_eq!(ran.code, Some(2), "{wrong}: {ran:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_others_follow_when_the_canaries_are_rotated_and_not_before() {
     let vendors = Vendors::with(&[]).await;
     let ran = vendors.run(&["rotate", "--all", "--canary", "2", "--json"]).await;
