@@ -17,7 +17,7 @@ use cutover_core::{
     RotateError, RotationProfile, SecretRotator, Target, Unreadable, Verdict,
 };
 
-use crate::{Destination, DestinationError, Journal, Label, Version};
+use crate::{Destination, DestinationError, Journal, Label, Labels, Version};
 
 /// A rotator whose panics are errors of unknown effect.
 pub(crate) struct GuardedRotator(pub(crate) Arc<dyn SecretRotator>);
@@ -108,6 +108,10 @@ impl Destination for GuardedDestination {
 
     async fn read(&self, label: Label) -> Result<Option<ClientSecret>, DestinationError> {
         self.call(async { self.0.read(label).await }).await
+    }
+
+    async fn labels(&self) -> Result<Labels, DestinationError> {
+        self.call(async { self.0.labels().await }).await
     }
 
     async fn promote(&self, version: Version) -> Result<(), DestinationError> {

@@ -5,6 +5,7 @@ mod destination;
 mod explain;
 mod fleet;
 mod guard;
+mod hook;
 mod job;
 mod journal;
 mod memory;
@@ -17,12 +18,13 @@ mod settle;
 mod shift;
 mod state;
 
-pub use destination::{Destination, DestinationError, Label, Version};
+pub use destination::{Destination, DestinationError, Holding, Label, Labels, MalformedVersion, Version};
 pub use explain::{
     Action, Foreign, Gap, Guarantee, LostAnswer, Noticed, Readers, Remedy, Seen, Standing, Step, Unseen, WayBack,
     Whereabouts,
 };
 pub use fleet::{Caution, Fleet, Gate, Halt, Progress, Share};
+pub use hook::{Change, Hook, HookError, News};
 pub use job::Job;
 pub use journal::{Entry, Journal, JournalError, Lease, Recorded};
 pub use memory::{MemoryDestination, MemoryJournal};

@@ -85,7 +85,7 @@ impl Sidecar {
                 Held::Null | Held::Nothing => Ok(None),
             }
         };
-        let version = |name: &str| member(name)?.map(|text| version(text.expose()).ok_or(DAMAGED)).transpose();
+        let version = |name: &str| member(name)?.map(|text| text.expose().parse().map_err(|_| DAMAGED)).transpose();
         match member("version")?.as_ref().map(ClientSecret::expose) {
             Some("1") => {}
             Some(_) => return Err("was written by a later version of this program"),
@@ -112,12 +112,6 @@ impl Sidecar {
         };
         Ok(Self { pending, promoted })
     }
-}
-
-/// A version as it displays itself.
-fn version(text: &str) -> Option<Version> {
-    let (attempt, issue) = text.rsplit_once('-')?;
-    Some(Version::new(attempt.parse().ok()?, issue.parse().ok()?))
 }
 
 #[cfg(test)]
