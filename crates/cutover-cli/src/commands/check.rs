@@ -45,7 +45,7 @@ pub(super) async fn run(context: &Context, names: &[TargetId]) -> Result<Exit, C
     for target in &targets {
         jobs.push(vendors.job(target).await.map_err(|error| chain(&error)));
     }
-    let journal = connect::journal(&config.journal, &context.printer).await?;
+    let journal = connect::journal::open(&config.journal, &context.printer).await?;
     let unfinished: BTreeMap<TargetId, String> = open(journal.unfinished(None).await?, context.program());
     let engine = Engine::new(journal.clone(), Arc::new(SystemClock));
     let width = column(targets.iter().map(|target| target.target.id().as_str()));

@@ -60,7 +60,7 @@ struct Happened {
 pub(super) async fn run(context: &Context, args: &Status) -> Result<Exit, CliError> {
     let config = context.config()?;
     let mut recorded: Vec<Recorded> = Vec::new();
-    if let Some(journal) = connect::journal_if_there(&config.journal).await? {
+    if let Some(journal) = connect::journal::open_if_there(&config.journal).await? {
         if args.targets.is_empty() {
             recorded = journal.history(None, args.limit).await?;
         }

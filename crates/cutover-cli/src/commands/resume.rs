@@ -24,7 +24,7 @@ pub(super) async fn take_up(context: &Context, names: &[TargetId], work: Work, p
     if !config.journal.path.exists() {
         return Ok(nothing(context, work));
     }
-    let journal = connect::journal(&config.journal, &context.printer).await?;
+    let journal = connect::journal::open(&config.journal, &context.printer).await?;
     let unfinished = journal.unfinished(None).await?;
     let open: BTreeSet<_> = unfinished.iter().map(|recorded| recorded.target.id().clone()).collect();
     orphans(context, &config, &open);

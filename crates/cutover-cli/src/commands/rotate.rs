@@ -88,7 +88,7 @@ pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliErr
         context.printer.note(format_args!("{left_out} of {chosen} were rotated since {since:.0} and are left out"));
     }
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
-    let journal = connect::journal(&config.journal, &context.printer).await?;
+    let journal = connect::journal::open(&config.journal, &context.printer).await?;
     let caution = Caution {
         canaries: args.canary.unwrap_or_default(),
         failures_max: args.max_failures.map(|failures| failures.of(jobs.len())),
@@ -107,7 +107,7 @@ async fn not_rotated_since<'c>(
     targets: Vec<&'c TargetConfig>,
     since: Timestamp,
 ) -> Result<Vec<&'c TargetConfig>, CliError> {
-    let Some(journal) = connect::journal_if_there(&config.journal).await? else { return Ok(targets) };
+    let Some(journal) = connect::journal::open_if_there(&config.journal).await? else { return Ok(targets) };
     let mut wanted = Vec::with_capacity(targets.len());
     for target in targets {
         let history = journal.history(Some(target.target.id()), LOOK_BACK).await?;

@@ -54,7 +54,7 @@ struct Held {
 
 pub(super) async fn run(context: &Context, args: &Status) -> Result<Exit, CliError> {
     let config = context.config()?;
-    let recorded = match connect::journal_if_there(&config.journal).await? {
+    let recorded = match connect::journal::open_if_there(&config.journal).await? {
         Some(journal) => attempts(journal.as_ref(), args).await?,
         None => Vec::new(),
     };

@@ -5,6 +5,7 @@ mod document;
 mod kinds;
 mod problem;
 mod references;
+mod stores;
 mod targets;
 pub(crate) mod template;
 mod vendors;
@@ -38,6 +39,9 @@ pub(crate) struct Config {
     pub(crate) journal: JournalConfig,
     /// The vendors by the names the user chose.
     pub(crate) vendors: BTreeMap<String, VendorConfig>,
+    /// The stores by the names the user chose.
+    #[expect(dead_code, reason = "there is no type of store yet")]
+    pub(crate) stores: BTreeMap<String, StoreConfig>,
     /// The targets in the order of the file.
     pub(crate) targets: Vec<TargetConfig>,
 }
@@ -111,9 +115,30 @@ pub(crate) struct TargetConfig {
 pub(crate) struct DestinationConfig {
     /// How it is named to people: as it was written down, as in `secrets/billing.json#client_secret`.
     pub(crate) name: String,
-    /// The destination itself.
-    pub(crate) destination: FileDestination,
+    /// What differs from kind to kind.
+    pub(crate) settings: DestinationSettings,
 }
+
+/// What differs from kind to kind of destination.
+#[derive(Clone, Debug)]
+pub(crate) enum DestinationSettings {
+    /// An entry of a file.
+    File(FileDestination),
+}
+
+/// What several destinations share.
+#[derive(Debug)]
+#[expect(dead_code, reason = "there is no type of store yet")]
+pub(crate) struct StoreConfig {
+    /// Where it stands in the file.
+    pub(crate) line: usize,
+    /// What differs from type to type.
+    pub(crate) settings: StoreSettings,
+}
+
+/// What differs from type to type of store.
+#[derive(Debug)]
+pub(crate) enum StoreSettings {}
 
 impl Config {
     /// Reads and checks a configuration file.
@@ -131,18 +156,20 @@ impl Config {
         let tree = Document::parse(text).map_err(|problem| wrong(vec![problem]))?;
         let document = Document::new(text);
         let root = document.root(&tree);
-        root.only("the file", &["journal", "vendors", "targets"]);
+        root.only("the file", &["journal", "vendors", "stores", "targets"]);
         let folder = file.parent().unwrap_or(Path::new(""));
         let journal = journal(&root, folder);
         let vendors = vendors::read(&root, folder);
-        let targets = targets::read(&root, folder, &vendors, &journal, file);
+        let stores = stores::read(&root, folder);
+        let targets = targets::read(&root, folder, (&vendors, &stores), &journal, file);
         let problems = document.into_problems();
         if !problems.is_empty() {
             return Err(wrong(problems));
         }
         // A vendor that could not be read has left a problem behind, so here every one is there.
         let vendors = vendors.into_iter().filter_map(|(name, found)| Some((name, found.config?))).collect();
-        Ok(Self { file: file.to_owned(), journal, vendors, targets })
+        let stores = stores.into_iter().filter_map(|(name, found)| Some((name, found.config?))).collect();
+        Ok(Self { file: file.to_owned(), journal, vendors, stores, targets })
     }
 }
 

@@ -8,6 +8,7 @@ use cutover::{ClientId, Kind, Target, TargetId};
 use super::destinations::{self, Taken};
 use super::document::{Found, Table, nearest};
 use super::kinds::KindRule;
+use super::stores::FoundStore;
 use super::vendors::FoundVendor;
 use super::{JournalConfig, TargetConfig, VendorType};
 
@@ -17,10 +18,13 @@ const COMMON: [&str; 5] = ["name", "vendor", "kind", "client_id", "destinations"
 /// Every entry that a scope may have.
 const SCOPE: [&str; 4] = ["project_id", "app_id", "user_id", "org_id"];
 
+/// The vendors and the stores that a target may name.
+type Known<'a> = (&'a BTreeMap<String, FoundVendor>, &'a BTreeMap<String, FoundStore>);
+
 pub(super) fn read(
     root: &Table<'_>,
     folder: &Path,
-    vendors: &BTreeMap<String, FoundVendor>,
+    known: Known<'_>,
     journal: &JournalConfig,
     config: &Path,
 ) -> Vec<TargetConfig> {
@@ -29,7 +33,7 @@ pub(super) fn read(
     let mut clients: BTreeMap<ClientAt, usize> = BTreeMap::new();
     let mut found = Vec::new();
     for table in root.tables("targets") {
-        let Some(target) = target(&table, folder, vendors, &mut names, &mut taken) else { continue };
+        let Some(target) = target(&table, folder, known, &mut names, &mut taken) else { continue };
         // Under two names one client would be rotated by two workers at once, each ending the other's secret.
         let same = clients.get(&client_at(&target));
         if let (Some(line), Some(client_id)) = (same, table.text("client_id")) {
@@ -54,7 +58,7 @@ fn client_at(one: &TargetConfig) -> ClientAt {
 fn target(
     table: &Table<'_>,
     folder: &Path,
-    vendors: &BTreeMap<String, FoundVendor>,
+    (vendors, stores): Known<'_>,
     names: &mut BTreeMap<String, usize>,
     taken: &mut Taken,
 ) -> Option<TargetConfig> {
@@ -72,7 +76,7 @@ fn target(
         ClientId::new(found.value).map_err(|error| table.wrong(&found, error.to_string(), None)).ok()
     });
     let scope = rule.map(|rule| scope(table, rule));
-    let destinations = destinations::read(table, folder, taken);
+    let destinations = destinations::read(table, folder, stores, taken);
     let kind = Kind::from_static(rule?.kind);
     let mut target = Target::new(id?, found?.vendor(), kind, client_id?);
     for (name, value) in scope?? {

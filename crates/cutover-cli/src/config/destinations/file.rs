@@ -1,16 +1,16 @@
-//! `[[targets.destinations]]`.
+//! Destinations in files.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use cutover::stores::FileDestination;
 
-use super::document::{Found, Table};
-use super::{DestinationConfig, JournalConfig};
+use super::super::document::{Found, Table};
+use super::super::{DestinationConfig, DestinationSettings, JournalConfig};
 
 /// The form of a file with secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+enum Format {
     /// One JSON object.
     Json,
     /// Lines of `KEY=value`.
@@ -41,7 +41,7 @@ impl Format {
 
 /// The files that are spoken for, so that no two writers meet in one.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(in crate::config) struct Taken {
     /// Files of this program itself, by what they are.
     own: BTreeMap<PathBuf, &'static str>,
     /// Each file's form and the line that says so.
@@ -51,7 +51,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    pub(super) fn new(journal: &JournalConfig, config: &Path) -> Self {
+    pub(in crate::config) fn new(journal: &JournalConfig, config: &Path) -> Self {
         let own = [
             (plain(&journal.path), "the journal"),
             (plain(&journal.key), "the journal's key"),
@@ -61,22 +61,9 @@ impl Taken {
     }
 }
 
-pub(super) fn read(target: &Table<'_>, folder: &Path, taken: &mut Taken) -> Vec<DestinationConfig> {
-    let tables = target.tables("destinations");
-    if tables.is_empty() && (!target.has("destinations") || is_empty_array(target)) {
-        target.missing("destinations", "without [[targets.destinations]] a new secret would reach nobody");
-    }
-    tables.iter().filter_map(|table| destination(table, folder, taken)).collect()
-}
-
-fn is_empty_array(target: &Table<'_>) -> bool {
-    target
-        .value("destinations")
-        .is_some_and(|found| found.value.as_array().is_some_and(|items| items.iter().len() == 0))
-}
-
-fn destination(table: &Table<'_>, folder: &Path, taken: &mut Taken) -> Option<DestinationConfig> {
-    table.only("a destination", &["file", "key", "format", "mode"]);
+/// A destination with `file`.
+pub(super) fn read(table: &Table<'_>, folder: &Path, taken: &mut Taken) -> Option<DestinationConfig> {
+    table.only("a file destination", &["file", "key", "format", "mode"]);
     let file = table.needed_text("file", "the file in which applications read the secret");
     let key = table.needed_text("key", "the key under which the secret stands in the file, as in \"client_secret\"");
     let path = file.as_ref().map(|file| folder.join(file.value));
@@ -100,9 +87,10 @@ fn destination(table: &Table<'_>, folder: &Path, taken: &mut Taken) -> Option<De
     };
     let destination = made.map_err(|error| table.wrong(&key, error.to_string(), None)).ok()?;
     claim(table, &file, &path, format, key.value, taken)?;
+    let destination = if let Some(mode) = mode? { destination.with_mode(mode) } else { destination };
     Some(DestinationConfig {
         name: format!("{}#{}", file.value, key.value),
-        destination: if let Some(mode) = mode? { destination.with_mode(mode) } else { destination },
+        settings: DestinationSettings::File(destination),
     })
 }
 

@@ -1,17 +1,18 @@
 //! From the configuration to what the engine works with: rotators, destinations, jobs, the journal.
 
+mod destinations;
+pub(crate) mod journal;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
-use cutover::engine::{Job, Journal};
+use cutover::engine::Job;
 use cutover::http::Credential;
-use cutover::stores::key_file::{self, Created, KeyFileError};
-use cutover::stores::{SealingKeys, SqliteJournal, SqliteOptions};
 use cutover::{SecretRotator, chain, hopae, stytch, zitadel};
 
 use crate::config::{
-    Config, ConfigError, HopaeHost, JournalConfig, Reference, TargetConfig, VendorConfig, VendorSettings, ZitadelCaller,
+    Config, ConfigError, HopaeHost, Reference, TargetConfig, VendorConfig, VendorSettings, ZitadelCaller,
 };
 use crate::credential;
 use crate::error::CliError;
@@ -71,8 +72,11 @@ impl<'c> Vendors<'c> {
     /// As [`jobs`](Self::jobs).
     pub(crate) async fn job(&mut self, target: &'c TargetConfig) -> Result<Job, CliError> {
         let rotator = self.rotator(target).await?;
-        let job = Job::new(target.target.clone(), rotator);
-        Ok(target.destinations.iter().fold(job, |job, one| job.to(Arc::new(one.destination.clone()))))
+        let mut job = Job::new(target.target.clone(), rotator);
+        for one in &target.destinations {
+            job = job.to(self.destination(one).await?);
+        }
+        Ok(job)
     }
 
     async fn rotator(&mut self, target: &'c TargetConfig) -> Result<Arc<dyn SecretRotator>, CliError> {
@@ -180,64 +184,4 @@ impl<'c> Vendors<'c> {
             }
         })
     }
-}
-
-/// Opens the journal for work; makes it, and its key, on first use.
-///
-/// # Errors
-/// When it cannot be opened, or its key is gone while it is there.
-pub(crate) async fn journal(config: &JournalConfig, printer: &Printer) -> Result<Arc<SqliteJournal>, CliError> {
-    if config.path.exists() && !config.key.exists() {
-        return Err(key_is_gone(config));
-    }
-    let file = config.key.clone();
-    let loaded = tokio::task::spawn_blocking(move || key_file::load_or_create(&file)).await;
-    let (key, created) = loaded
-        .map_err(CliError::system("the journal's key cannot be loaded"))?
-        .map_err(|error| unusable_key(&error))?;
-    if created == Created::Now {
-        printer.note(format_args!(
-            "made {}: it opens what the journal {} seals. Back both up, apart from each other",
-            config.key.display(),
-            config.path.display(),
-        ));
-    }
-    let journal = SqliteJournal::open(&config.path, SealingKeys::new(key), SqliteOptions::default()).await?;
-    Ok(Arc::new(journal))
-}
-
-/// Opens the journal if there is one; makes nothing.
-///
-/// # Errors
-/// When it is there and cannot be opened.
-pub(crate) async fn journal_if_there(config: &JournalConfig) -> Result<Option<Arc<dyn Journal>>, CliError> {
-    if !config.path.exists() {
-        return Ok(None);
-    }
-    if !config.key.exists() {
-        return Err(key_is_gone(config));
-    }
-    let file = config.key.clone();
-    let loaded = tokio::task::spawn_blocking(move || key_file::load(&file)).await;
-    let key = loaded
-        .map_err(CliError::system("the journal's key cannot be loaded"))?
-        .map_err(|error| unusable_key(&error))?;
-    let options = SqliteOptions { create: false, ..SqliteOptions::default() };
-    let journal = SqliteJournal::open(&config.path, SealingKeys::new(key), options).await?;
-    Ok(Some(Arc::new(journal)))
-}
-
-fn key_is_gone(config: &JournalConfig) -> CliError {
-    CliError::usage(
-        format!("the journal {} is there, and its key {} is not", config.path.display(), config.key.display()),
-        "bring the key back from its backup; a new one could not open what is sealed in the journal",
-    )
-}
-
-fn unusable_key(error: &KeyFileError) -> CliError {
-    let hint = match error {
-        KeyFileError::Malformed { .. } => "bring the key back from its backup; a new one opens nothing that is sealed",
-        _ => "",
-    };
-    CliError::usage(chain(error), hint)
 }

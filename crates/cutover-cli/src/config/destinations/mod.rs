@@ -1,0 +1,78 @@
+//! `[[targets.destinations]]`: one file for each kind.
+
+mod file;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::DestinationConfig;
+use super::document::{Found, Table, nearest};
+use super::stores::{FoundStore, StoreType};
+
+pub(super) use file::Taken;
+
+/// The keys that say which kind a destination is of.
+const KINDS: [(&str, &str); 2] =
+    [("file", "a file in which applications read the secret"), ("store", "the name of one of the [stores.NAME]")];
+
+pub(super) fn read(
+    target: &Table<'_>,
+    folder: &Path,
+    stores: &BTreeMap<String, FoundStore>,
+    taken: &mut Taken,
+) -> Vec<DestinationConfig> {
+    let tables = target.tables("destinations");
+    if tables.is_empty() && (!target.has("destinations") || is_empty_array(target)) {
+        target.missing("destinations", "without [[targets.destinations]] a new secret would reach nobody");
+    }
+    tables.iter().filter_map(|table| destination(table, folder, stores, taken)).collect()
+}
+
+fn is_empty_array(target: &Table<'_>) -> bool {
+    target
+        .value("destinations")
+        .is_some_and(|found| found.value.as_array().is_some_and(|items| items.iter().len() == 0))
+}
+
+fn destination(
+    table: &Table<'_>,
+    folder: &Path,
+    stores: &BTreeMap<String, FoundStore>,
+    taken: &mut Taken,
+) -> Option<DestinationConfig> {
+    let given: Vec<_> = KINDS.iter().map(|(key, _)| *key).filter(|key| table.has(key)).collect();
+    match given.as_slice() {
+        ["file"] => file::read(table, folder, taken),
+        ["store"] => stored(table, stores),
+        [] => {
+            let hint = KINDS.map(|(key, what)| format!("{key} = {what}")).join(", or ");
+            table.missing("file", &format!("where the secret goes: {hint}"));
+            None
+        }
+        several => {
+            let hint = "give each place a [[targets.destinations]] of its own".to_owned();
+            table.wrong_itself(format!("it has {}", several.join(" and ")), Some(hint));
+            None
+        }
+    }
+}
+
+/// A destination in one of the `[stores.NAME]`.
+fn stored(table: &Table<'_>, stores: &BTreeMap<String, FoundStore>) -> Option<DestinationConfig> {
+    let named = table.needed_text("store", "the name of one of the [stores.NAME]")?;
+    match known_store(table, &named, stores)? {}
+}
+
+/// The type of the store that a destination names, noting a name that no store has.
+fn known_store(table: &Table<'_>, named: &Found<&str>, stores: &BTreeMap<String, FoundStore>) -> Option<StoreType> {
+    if let Some(found) = stores.get(named.value) {
+        return found.kind;
+    }
+    let hint = match nearest(named.value, stores.keys().map(String::as_str)) {
+        Some(meant) => format!("did you mean {meant:?}?"),
+        None if stores.is_empty() => "there is no [stores.NAME] at all".to_owned(),
+        None => format!("there are {}", stores.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
+    };
+    table.wrong(named, format!("there is no store {:?} in this file", named.value), Some(hint));
+    None
+}
