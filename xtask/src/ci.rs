@@ -18,7 +18,7 @@ pub(crate) fn ci(with_sdks: bool) -> Done {
     say("== conformance");
     cargo("run", &["--quiet", "--locked", "-p", "cutover-conformance"], &[])?;
     say("== test");
-    test::test(&["--locked".to_owned()])?;
+    test::test(&["--locked".to_owned()], test::Unserved::Fail)?;
     say("== crash sweep");
     crash::crash(&["--check-readme".to_owned()])?;
     if with_sdks {

@@ -8,6 +8,7 @@ mod fuzz;
 mod logs;
 mod run;
 mod sdks;
+mod services;
 mod test;
 
 use std::process::ExitCode;
@@ -28,6 +29,12 @@ enum Chore {
         /// Arguments for `cargo test`, such as `-p cutover-core`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
+    },
+    /// Starts the servers that tests need, and runs a command that finds them in its environment
+    Serve {
+        /// The command, such as `cargo test -p cutover-stores --all-features -- --include-ignored`
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
     },
     /// Everything that has to hold before a change lands: fmt, clippy, docs, deps, test
     Ci {
@@ -73,9 +80,24 @@ fn conformance(args: &[String]) -> ExitCode {
     }
 }
 
+/// Ends as the command does.
+fn serve(command: &[String]) -> ExitCode {
+    let services = services::Services::start(&services::Service::ALL);
+    services.tell_missing();
+    let [program, args @ ..] = command else { return ExitCode::FAILURE };
+    match services.put_into(std::process::Command::new(program).args(args)).status() {
+        Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from),
+        Err(error) => {
+            run::complain(&format!("{program} did not start: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let done = match Args::parse().chore {
-        Chore::Test { args } => test::test(&args),
+        Chore::Test { args } => test::test(&args, test::Unserved::Skip),
+        Chore::Serve { command } => return serve(&command),
         Chore::Ci { sdks } => ci::ci(sdks),
         Chore::Deps => deps::deps(),
         Chore::Conformance { args } => return conformance(&args),

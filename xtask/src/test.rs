@@ -5,6 +5,19 @@ use std::process::Stdio;
 
 use crate::logs;
 use crate::run::{Done, cargo_command, root, say};
+use crate::services::{Service, Services};
+
+/// The crates with tests that need a server.
+const WITH_SERVERS: [&str; 5] = ["cutover", "cutover-cli", "cutover-crash", "cutover-examples", "cutover-stores"];
+
+/// What becomes of tests whose server cannot be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unserved {
+    /// They are not run, and counted as skipped.
+    Skip,
+    /// The run fails.
+    Fail,
+}
 
 /// How many tests passed, failed and were ignored.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -12,6 +25,7 @@ pub(crate) struct Count {
     passed: u64,
     failed: u64,
     ignored: u64,
+    filtered: u64,
 }
 
 impl Count {
@@ -25,19 +39,34 @@ impl Count {
         self.passed += number("passed").unwrap_or(0);
         self.failed += number("failed").unwrap_or(0);
         self.ignored += number("ignored").unwrap_or(0);
+        self.filtered += number("filtered out").unwrap_or(0);
     }
 }
 
-/// Runs all tests with logs at trace level, then scans those logs. Ends with one line that counts.
-pub(crate) fn test(args: &[String]) -> Done {
+/// Runs all tests with logs at trace level and the servers that they need, then scans those logs. Ends with one line that
+/// counts.
+pub(crate) fn test(args: &[String], unserved: Unserved) -> Done {
     let folder = root().join("target/test-logs");
     logs::empty(&folder)?;
+    let (own, harness) = split(args);
+    let packages = packages(own);
+    let services = if packages.is_empty() || packages.iter().any(|name| WITH_SERVERS.contains(name)) {
+        Services::start(&Service::ALL)
+    } else {
+        Services::none()
+    };
+    services.tell_missing();
+    if unserved == Unserved::Fail && !services.are_complete() {
+        return Err("a server that tests need is missing".to_owned());
+    }
     let mut command = cargo_command("test");
-    if args.iter().all(|arg| !arg.starts_with("-p") && !arg.starts_with("--package")) {
+    if packages.is_empty() {
         command.arg("--workspace");
     }
     // One failure does not hide the next.
-    command.arg("--no-fail-fast").args(args).env("CUTOVER_TEST_LOGS", &folder).stdout(Stdio::piped());
+    command.arg("--no-fail-fast").args(own);
+    command.arg("--").args(harness).arg("--include-ignored").args(services.skips());
+    services.put_into(&mut command).env("CUTOVER_TEST_LOGS", &folder).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("cargo test did not start: {error}"))?;
     let mut count = Count::default();
     if let Some(stdout) = child.stdout.take() {
@@ -48,10 +77,15 @@ pub(crate) fn test(args: &[String]) -> Done {
         }
     }
     let status = child.wait().map_err(|error| format!("cargo test: {error}"))?;
+    if !services.are_complete() && harness.is_empty() {
+        // Without arguments of the user's, all that was left out was left out for want of a server.
+        (count.ignored, count.filtered) = (count.ignored + count.filtered, 0);
+    }
     let scanned = logs::scan(&folder);
     if let Ok(scanned) = &scanned {
         say(&format!("logs: {} lines in {} files scanned, no secret in them", scanned.lines, scanned.files));
     }
+    services.tell_missing();
     say(&format!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.ignored));
     if !status.success() || count.failed > 0 {
         return Err("some tests failed".to_owned());
@@ -60,6 +94,27 @@ pub(crate) fn test(args: &[String]) -> Done {
         return Err("no test ran".to_owned());
     }
     scanned.map(|_| ())
+}
+
+/// What is for cargo, and what is for the test programs.
+fn split(args: &[String]) -> (&[String], &[String]) {
+    match args.iter().position(|arg| arg == "--") {
+        Some(at) => (&args[..at], &args[at + 1..]),
+        None => (args, &[]),
+    }
+}
+
+/// The packages that were chosen.
+fn packages(args: &[String]) -> Vec<&str> {
+    let mut packages = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "-p" | "--package" => packages.extend(args.next().map(String::as_str)),
+            other => packages.extend(other.strip_prefix("--package=").or_else(|| other.strip_prefix("-p"))),
+        }
+    }
+    packages
 }
 
 #[cfg(test)]
@@ -72,6 +127,13 @@ mod tests {
         count.add("test result: ok. 16 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.03s");
         count.add("test result: FAILED. 2 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out");
         count.add("test tests::a_result ... ok");
-        assert_eq!(count, Count { passed: 18, failed: 1, ignored: 3 });
+        assert_eq!(count, Count { passed: 18, failed: 1, ignored: 3, filtered: 0 });
+    }
+    #[test]
+    fn the_chosen_packages_are_found_however_they_are_written() {
+        let args = ["-p", "a", "--lib", "--package=b", "-pc", "--", "-p", "no"].map(str::to_owned);
+        let (own, harness) = split(&args);
+        assert_eq!(packages(own), ["a", "b", "c"]);
+        assert_eq!(harness, ["-p", "no"]);
     }
 }

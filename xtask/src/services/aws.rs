@@ -1,0 +1,52 @@
+//! moto, which answers as AWS does.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::process::{Server, free_port, run};
+use super::{Started, cache};
+use crate::run::{Done, say};
+
+/// The version, pinned: what it is lax about differs from one to the next.
+const PACKAGE: &str = "moto[secretsmanager,server]==5.2.5";
+
+pub(super) fn start() -> Done<Started> {
+    let folder = cache::folder("moto", &[PACKAGE.as_bytes().to_vec()]);
+    if !folder.exists() {
+        install(&folder)?;
+    }
+    let port = free_port()?.to_string();
+    let (running, _) = Server {
+        name: "moto",
+        program: &folder.join("bin/python"),
+        args: ["-m", "moto.server", "-H", "127.0.0.1", "-p", &port].map(str::to_owned).to_vec(),
+        variables: vec![("PYTHONUNBUFFERED", "1")],
+        signal: "KILL",
+        ready: "Running on",
+        folder: None,
+    }
+    .start()?;
+    let python = folder.join("bin/python").display().to_string();
+    Ok(Started {
+        _running: running,
+        variables: vec![
+            ("CUTOVER_TEST_AWS", format!("http://127.0.0.1:{port}")),
+            // With the official client, for a look from outside.
+            ("CUTOVER_TEST_AWS_PYTHON", python),
+        ],
+    })
+}
+
+/// Into a folder of its own. It cannot be moved afterwards: its programs know where it is.
+fn install(folder: &Path) -> Done {
+    say("installing moto");
+    let made = run(Command::new("python3").args(["-m", "venv"]).arg(folder)).and_then(|_| {
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE];
+        run(Command::new(folder.join("bin/python")).args(pip))
+    });
+    if made.is_err() {
+        // Half of it would be taken for whole the next time.
+        let _best_effort = std::fs::remove_dir_all(folder);
+    }
+    made.map(drop)
+}

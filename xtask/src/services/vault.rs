@@ -1,0 +1,53 @@
+//! Vault, built from its own modules by the program in `xtask/servers/vault`.
+
+use std::process::Command;
+
+use super::process::{Server, run};
+use super::{Started, cache};
+use crate::run::{Done, root, say};
+
+/// The root token. No secret: the server is gone with the tests, and serves loopback alone.
+const TOKEN: &str = "cutover-test-root-token";
+
+pub(super) fn start() -> Done<Started> {
+    let source = root().join("xtask/servers/vault");
+    let contents = ["go.mod", "go.sum", "main.go"].map(|name| {
+        let file = source.join(name);
+        std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))
+    });
+    let contents = contents.into_iter().collect::<Done<Vec<_>>>()?;
+    let folder = cache::folder("vault", &contents);
+    cache::made(&folder, |folder| {
+        run(Command::new("go").arg("version"))?;
+        say("building Vault, once: some minutes");
+        let built = Command::new("go")
+            .current_dir(&source)
+            .args(["build", "-trimpath", "-ldflags=-s -w", "-o"])
+            .arg(folder.join("vault"))
+            .arg(".")
+            .env("GOFLAGS", "-mod=readonly")
+            .output();
+        let built = built.map_err(|error| format!("go did not start: {error}"))?;
+        if built.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&built.stderr);
+        Err(format!("it cannot be built: {}", said.lines().last().unwrap_or_default()))
+    })?;
+    let (running, line) = Server {
+        name: "vault",
+        program: &folder.join("vault"),
+        args: Vec::new(),
+        variables: vec![("CUTOVER_TEST_VAULT_TOKEN", TOKEN)],
+        signal: "TERM",
+        ready: "\"url\"",
+        folder: None,
+    }
+    .start()?;
+    let said: serde_json::Value = serde_json::from_str(&line).map_err(|error| format!("{line}: {error}"))?;
+    let url = said["url"].as_str().ok_or_else(|| format!("{line}: no url in it"))?.to_owned();
+    Ok(Started {
+        _running: running,
+        variables: vec![("CUTOVER_TEST_VAULT", url), ("CUTOVER_TEST_VAULT_TOKEN", TOKEN.to_owned())],
+    })
+}
