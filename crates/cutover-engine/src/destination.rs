@@ -147,12 +147,12 @@ impl Version {
     }
 
     /// The attempt.
-    pub fn attempt(self) -> AttemptId {
+    pub const fn attempt(self) -> AttemptId {
         self.attempt
     }
 
     /// Which request of the attempt, from 1.
-    pub fn issue(self) -> u32 {
+    pub const fn issue(self) -> u32 {
         self.issue
     }
 }
@@ -169,10 +169,8 @@ impl FromStr for Version {
     /// Reads a version as it displays itself.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (attempt, issue) = text.rsplit_once('-').ok_or(MalformedVersion)?;
-        let version = Self::new(
-            attempt.parse().map_err(|_| MalformedVersion)?,
-            issue.parse().map_err(|_| MalformedVersion)?,
-        );
+        let version =
+            Self::new(attempt.parse().map_err(|_| MalformedVersion)?, issue.parse().map_err(|_| MalformedVersion)?);
         if version.to_string() == text { Ok(version) } else { Err(MalformedVersion) }
     }
 }

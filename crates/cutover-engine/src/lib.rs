@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod attempt_run;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 mod destination;
 mod explain;
 mod fleet;

@@ -13,7 +13,10 @@ use cutover_core::{
     TargetId,
 };
 
-use crate::{Destination, DestinationError, Entry, Event, Journal, JournalError, Label, Lease, Recorded, Version};
+use crate::{
+    Destination, DestinationError, Entry, Event, Holding, Journal, JournalError, Label, Labels, Lease, Recorded,
+    Version,
+};
 
 /// A journal in memory. It survives an engine that is dropped in the middle, and nothing worse but a
 /// [power cut](Self::power_cut) for a test.
@@ -232,7 +235,9 @@ pub struct MemoryDestination {
 struct Slots {
     current: Option<(Option<Version>, ClientSecret)>,
     pending: Option<(Version, ClientSecret)>,
-    previous: Option<ClientSecret>,
+    previous: Option<(Option<Version>, ClientSecret)>,
+    /// Whose promotion can be taken back.
+    open: Option<AttemptId>,
 }
 
 impl MemoryDestination {
@@ -270,7 +275,16 @@ impl Destination for MemoryDestination {
         Ok(match label {
             Label::Current => slots.current.as_ref().map(|(_, secret)| secret.duplicate()),
             Label::Pending => slots.pending.as_ref().map(|(_, secret)| secret.duplicate()),
-            Label::Previous => slots.previous.as_ref().map(ClientSecret::duplicate),
+            Label::Previous => slots.previous.as_ref().map(|(_, secret)| secret.duplicate()),
+        })
+    }
+
+    async fn labels(&self) -> Result<Labels, DestinationError> {
+        let slots = self.slots();
+        Ok(Labels {
+            current: slots.current.as_ref().map(|(version, _)| Holding { version: *version }),
+            pending: slots.pending.as_ref().map(|(version, _)| Holding { version: Some(*version) }),
+            previous: slots.previous.as_ref().map(|(version, _)| Holding { version: *version }),
         })
     }
 
@@ -279,32 +293,25 @@ impl Destination for MemoryDestination {
         if slots.current.as_ref().is_some_and(|(current, _)| *current == Some(version)) {
             return Ok(());
         }
-        match slots.pending.take() {
-            Some((pending, secret)) if pending == version => {
-                let replaced = slots.current.replace((Some(version), secret));
-                // A second secret of one attempt replaces the first, which never was in use for long: what a roll back
-                // returns to stays the one from before.
-                let same_attempt = replaced.as_ref().and_then(|(old, _)| *old).map(Version::attempt);
-                if same_attempt != Some(version.attempt()) {
-                    slots.previous = replaced.map(|(_, secret)| secret);
-                }
-                Ok(())
-            }
-            other => {
-                slots.pending = other;
-                Err(DestinationError::new(&self.name, "nothing is pending under this version"))
-            }
+        let Some((_, secret)) = slots.pending.take_if(|(pending, _)| *pending == version) else {
+            return Err(DestinationError::new(&self.name, "nothing is pending under this version"));
+        };
+        let replaced = slots.current.replace((Some(version), secret));
+        // A second secret of one attempt replaces the first, which never was in use for long: what a roll back returns
+        // to stays the one from before.
+        if slots.open != Some(version.attempt()) {
+            slots.previous = replaced;
         }
+        slots.open = Some(version.attempt());
+        Ok(())
     }
 
     async fn roll_back(&self, version: Version) -> Result<(), DestinationError> {
         let mut slots = self.slots();
-        if slots.pending.as_ref().is_some_and(|(pending, _)| pending.attempt() == version.attempt()) {
-            slots.pending = None;
-        }
-        let ours = slots.current.as_ref().and_then(|(current, _)| *current).map(Version::attempt);
-        if ours == Some(version.attempt()) {
-            slots.current = slots.previous.take().map(|secret| (None, secret));
+        slots.pending.take_if(|(pending, _)| pending.attempt() == version.attempt());
+        // Only what is open: a worker that comes late must not take a secret from its readers that is there to stay.
+        if slots.open.take_if(|open| *open == version.attempt()).is_some() {
+            slots.current = slots.previous.take();
         }
         Ok(())
     }
@@ -312,8 +319,7 @@ impl Destination for MemoryDestination {
     async fn forget_previous(&self, version: Version) -> Result<(), DestinationError> {
         let mut slots = self.slots();
         // A worker that lost its lease long ago must not end the way back of a later attempt.
-        let current = slots.current.as_ref().and_then(|(current, _)| *current).map(Version::attempt);
-        if current.is_none() || current == Some(version.attempt()) {
+        if slots.open.take_if(|open| *open == version.attempt()).is_some() {
             slots.previous = None;
         }
         Ok(())
