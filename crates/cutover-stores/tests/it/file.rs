@@ -9,8 +9,6 @@ use cutover_core::{AttemptId, ClientSecret};
 use cutover_engine::{Destination, Label, Version};
 use cutover_stores::FileDestination;
 
-use crate::destination_contract::destination_contract;
-
 const VERSION: Version = Version::new(AttemptId::from_bits(1), 1);
 
 fn mode(path: &Path) -> u32 {
@@ -35,50 +33,6 @@ async fn rotate(destination: &FileDestination, secret: &str) {
     let current = destination.read(Label::Current).await.expect("readable");
     assert_eq!(current, Some(ClientSecret::new(secret)));
     destination.forget_previous(VERSION).await.expect("forgotten");
-}
-
-#[tokio::test]
-async fn a_json_file_keeps_the_contract() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("secrets.json");
-    destination_contract(|current| {
-        let path = path.clone();
-        async move {
-            let _ = fs::remove_file(&path);
-            if let Some(current) = current {
-                write(&path, &format!("{{\"a\": 1, \"idp\": {{\"secret\": \"{current}\"}}}}"), 0o600);
-            }
-            clear_away(&path);
-            Box::new(FileDestination::json(&path, "/idp/secret").expect("a pointer")) as Box<dyn Destination>
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_dotenv_file_keeps_the_contract() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join(".env");
-    destination_contract(|current| {
-        let path = path.clone();
-        async move {
-            let _ = fs::remove_file(&path);
-            if let Some(current) = current {
-                write(&path, &format!("A=1\nSECRET={current}\nB='x y'\n"), 0o600);
-            }
-            clear_away(&path);
-            Box::new(FileDestination::dotenv(&path, "SECRET").expect("a variable")) as Box<dyn Destination>
-        }
-    })
-    .await;
-}
-
-/// What a test before left beside the file.
-fn clear_away(path: &Path) {
-    let folder = path.parent().expect("a folder");
-    for name in names(folder).into_iter().filter(|name| name.ends_with(".cutover")) {
-        fs::remove_file(folder.join(name)).expect("removed");
-    }
 }
 
 #[tokio::test]

@@ -8,12 +8,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use cutover_core::{Attempt, ReplyKeeper as _, ReplySlot};
+use cutover_engine::contract::journal::{self, Fixture};
 use cutover_engine::{Event, Journal, JournalError, Phase};
 use cutover_stores::{SealingKey, SealingKeys, SqliteJournal, SqliteOptions};
 use tempfile::TempDir;
 
-use crate::journal_contract::{BODY, TTL, at, begin, journal_contract, reply, started, target};
+use crate::journal_contract::{BODY, TTL, at, begin, reply, started, target};
 
 const KEY: [u8; 32] = *b"an-unsafe-key-that-is-for-tests!";
 const SECRET: &str = "cutover-canary-5c1f0e";
@@ -69,16 +71,36 @@ fn holds(bytes: &[u8], what: &[u8]) -> bool {
     bytes.windows(what.len()).any(|window| window == what)
 }
 
+/// Journals in one folder, each in a file of its own.
+struct Files {
+    folder: TempDir,
+    made: std::sync::atomic::AtomicU32,
+}
+
+impl Files {
+    fn last(&self) -> PathBuf {
+        self.folder.path().join(format!("{}.db", self.made.load(std::sync::atomic::Ordering::SeqCst)))
+    }
+}
+
+#[async_trait]
+impl Fixture for Files {
+    async fn fresh(&self) -> Arc<dyn Journal> {
+        self.made.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Arc::new(open(&self.last()).await)
+    }
+
+    async fn reopened(&self) -> Option<Arc<dyn Journal>> {
+        Some(Arc::new(open(&self.last()).await))
+    }
+}
+
 #[tokio::test]
 async fn an_sqlite_journal_keeps_the_contract() {
-    let (folder, _) = folder();
-    let count = std::sync::atomic::AtomicU32::new(0);
-    journal_contract(|| {
-        let count = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        let path = folder.path().join(format!("{count}.db"));
-        async move { Arc::new(open(&path).await) as Arc<dyn Journal> }
-    })
-    .await;
+    let files = Files { folder: folder().0, made: std::sync::atomic::AtomicU32::new(0) };
+    let report = journal::check(&files).await;
+    report.assert();
+    assert_eq!(report.not_asked().count(), 0, "{report}");
 }
 
 #[tokio::test]
