@@ -265,6 +265,9 @@ pub(crate) fn whereabouts(phase: Phase, class: &str) -> &'static str {
              is dead."
         }
         (Phase::Promoted, _) => "The new secret is in use in every destination.",
+        (Phase::GoingBack, _) => {
+            "Readers are given the old secret again, which works. The new one is sealed in the journal."
+        }
         (Phase::Completed, _) => "The new secret is in use in every destination, and the old one is retired.",
         (Phase::Ended(_), _) => "Nothing is left to do.",
     }
@@ -286,6 +289,7 @@ fn after_failure(about: &About<'_>, failure: &Failure) -> String {
             _ => again,
         },
         Failure::Destination(_) => format!("mend the destination, then {again}"),
+        Failure::Hook(_) => format!("mend the hook, then {again}"),
         Failure::Journal(_) => format!("mend the journal, then {again}"),
         _ => again,
     }
@@ -327,8 +331,15 @@ mod tests {
 
     #[test]
     fn every_open_phase_of_every_class_says_where_the_secret_is() {
-        let phases = [Phase::Issuing, Phase::Kept, Phase::Staged, Phase::Verified, Phase::Promoted, Phase::Completed];
-        for phase in phases {
+        for phase in [
+            Phase::Issuing,
+            Phase::Kept,
+            Phase::Staged,
+            Phase::Verified,
+            Phase::Promoted,
+            Phase::GoingBack,
+            Phase::Completed,
+        ] {
             for class in ["restart", "replay", "supersede"] {
                 let said = whereabouts(phase, class);
                 assert!(said.contains("secret") && said.ends_with('.'), "{said}");

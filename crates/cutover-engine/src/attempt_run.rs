@@ -14,6 +14,7 @@ mod asking;
 mod delivering;
 mod going_back;
 mod retiring;
+mod telling;
 
 /// How many turns one run takes for each request it may make before it holds: several times what the longest way needs,
 /// so that only a vendor whose answers go on contradicting each other uses them up.
@@ -52,6 +53,8 @@ pub(crate) struct AttemptRun<'a> {
     /// When this run took over from one that did not come to its own end, where such a run may have left a completion or
     /// a cancellation on its way. Neither names a secret: it would complete or cancel whatever is pending then.
     abandoned: Option<Timestamp>,
+    /// Whether this run has seen every destination give the new secret to its readers.
+    given: bool,
     rounds: u32,
     new: Option<Verdict>,
     old: Option<Verdict>,
@@ -133,6 +136,7 @@ impl<'a> AttemptRun<'a> {
             arrived: false,
             accounted: 0,
             abandoned: None,
+            given: false,
             rounds: 0,
             new: None,
             old,
@@ -155,7 +159,7 @@ impl<'a> AttemptRun<'a> {
                 Phase::Issuing => self.settle(false).await?,
                 Phase::Kept => self.stage().await?,
                 Phase::Staged => self.verify().await?,
-                Phase::Verified => self.promote().await?,
+                Phase::Verified | Phase::GoingBack => self.promote().await?,
                 Phase::Promoted if self.two_phase() => self.complete().await?,
                 Phase::Promoted => self.confirm().await?,
                 Phase::Completed => self.finish().await?,
@@ -234,8 +238,8 @@ impl<'a> AttemptRun<'a> {
     async fn superseded(&mut self, reason: &str) -> Result<Turn, EngineError> {
         // Readers must not be given, nor left with, a secret that is not the vendor's: a pending one is dropped, and
         // where ours was promoted already the one from before is no better, so the current one is left as it is.
-        if matches!(self.state.phase(), Phase::Kept | Phase::Staged | Phase::Verified)
-            && let Some(error) = self.roll_back_destinations().await?
+        if matches!(self.state.phase(), Phase::Kept | Phase::Staged | Phase::Verified | Phase::GoingBack)
+            && let Some(error) = self.roll_back_destinations(None).await?
         {
             let sentence = format!("{reason}; {}; mend the destination, then resume", self.say(&error));
             return self.hold(false, sentence).await;

@@ -9,7 +9,7 @@ use cutover_core::{ChangeMarker, LastFour, Observation, Pending, Recovery, Rotat
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{Before, Event, Hold, OutOfOrder, Phase, Recorded, Settlement, State, Unsettled, settle};
+use crate::{Before, Change, Event, Hold, OutOfOrder, Phase, Recorded, Settlement, State, Unsettled, settle};
 
 #[cfg(test)]
 mod tests;
@@ -92,6 +92,8 @@ pub enum Action {
     AssumeGood,
     /// Every destination gives the new secret to its readers.
     Promote,
+    /// The hooks run, so that readers take up the new secret.
+    RunHooks,
     /// The witnesses are looked at once more, and the vendor retires the old secret.
     Retire,
     /// The new secret is looked at once more.
@@ -253,8 +255,10 @@ pub struct Standing {
     pub may_arrive_until: Option<Timestamp>,
     /// What follows the lost answer, where that can be said without asking the vendor.
     pub remedy: Option<Remedy>,
-    /// The steps that are left, in order.
+    /// The steps that are left, in order; that of the hooks is told by [`with_hooks`](Self::with_hooks).
     pub left: Vec<Action>,
+    /// The names of the hooks that ran since readers were last given another secret.
+    pub hooks_ran: Vec<String>,
     /// Why it stands still, where the journal says so.
     pub held: Option<Hold>,
 }
@@ -268,13 +272,18 @@ impl Guarantee {
             style,
             unseen: unseen(profile),
             old_dies_with: if style == Style::TwoPhase { Action::Retire } else { Action::Issue },
-            steps: steps(profile),
+            steps: steps(profile, false),
             lost_answer: lost_answers(profile),
             foreign: foreign(profile),
             gaps: gaps(profile),
             late_arrival: profile.straggler(),
             propagation: profile.propagation(),
         }
+    }
+
+    /// The same of a job with hooks: what `profile` lets a rotation guarantee, with the step in which they run.
+    pub fn with_hooks(profile: &RotationProfile) -> Self {
+        Self { steps: steps(profile, true), ..Self::of(profile) }
     }
 }
 
@@ -297,9 +306,11 @@ impl Readers {
         let two_phase = style == Style::TwoPhase;
         match phase {
             None => Self::Old,
-            Some(Phase::Issuing | Phase::Kept | Phase::Staged | Phase::Verified) if two_phase => Self::Old,
+            Some(Phase::Issuing | Phase::Kept | Phase::Staged | Phase::Verified | Phase::GoingBack) if two_phase => {
+                Self::Old
+            }
             Some(Phase::Issuing) => Self::OldPerhapsDead,
-            Some(Phase::Kept | Phase::Staged | Phase::Verified) => Self::OldDead,
+            Some(Phase::Kept | Phase::Staged | Phase::Verified | Phase::GoingBack) => Self::OldDead,
             Some(Phase::Promoted) if two_phase => Self::NewOldWorks,
             Some(Phase::Promoted | Phase::Completed | Phase::Ended(_)) => Self::New,
         }
@@ -311,7 +322,7 @@ impl Whereabouts {
     pub fn at(phase: Phase) -> Self {
         match phase {
             Phase::Issuing => Self::Unseen,
-            Phase::Kept => Self::Journal,
+            Phase::Kept | Phase::GoingBack => Self::Journal,
             Phase::Staged | Phase::Verified => Self::JournalAndPending,
             Phase::Promoted | Phase::Completed => Self::JournalAndInUse,
             Phase::Ended(_) => Self::NotSealed,
@@ -335,8 +346,10 @@ impl Standing {
         };
         let lost = state.unanswered().iter().copied().chain(issuing.then_some(sent));
         let may_arrive_until = lost.filter_map(|sent| later(sent, profile.straggler())).max().filter(|at| now < *at);
-        let steps = steps(profile);
-        let left = steps.iter().skip_while(|step| step.stands_at != Some(phase)).map(|step| step.action);
+        // Whoever goes on from there gives the new secret to readers once more.
+        let next = if phase == Phase::GoingBack { Phase::Verified } else { phase };
+        let steps = steps(profile, false);
+        let left = steps.iter().skip_while(|step| step.stands_at != Some(next)).map(|step| step.action);
         Ok(Self {
             phase,
             readers: Readers::at(style, Some(phase)),
@@ -349,8 +362,24 @@ impl Standing {
                 case.remedy(profile)
             }),
             left: left.collect(),
+            hooks_ran: state.hooks_ran().iter().cloned().collect(),
             held: state.held().cloned(),
         })
+    }
+}
+
+impl Standing {
+    /// The same of a job with hooks of these names: with the step in which they run, where one of them has not run yet.
+    #[must_use]
+    pub fn with_hooks<'n>(mut self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        // Before the readers have the new secret, what ran so far says nothing of what has to.
+        let given = matches!(self.phase, Phase::Promoted | Phase::Completed);
+        let mut due = names.into_iter().filter(|name| !given || !self.hooks_ran.iter().any(|ran| ran == name));
+        if self.phase.is_open() && due.next().is_some() {
+            let at = self.left.iter().position(|action| *action == Action::Promote).map_or(0, |promote| promote + 1);
+            self.left.insert(at, Action::RunHooks);
+        }
+        self
     }
 }
 
@@ -375,7 +404,7 @@ fn unseen(profile: &RotationProfile) -> Unseen {
 }
 
 /// The straight way, each step standing where the events before it lead.
-fn steps(profile: &RotationProfile) -> Vec<Step> {
+fn steps(profile: &RotationProfile, hooks: bool) -> Vec<Step> {
     let (two_phase, probe) = (profile.style() == Style::TwoPhase, profile.has(Witness::Probe));
     let settle = match profile.recovery() {
         Recovery::Supersede { settle } if probe => settle,
@@ -391,8 +420,12 @@ fn steps(profile: &RotationProfile) -> Vec<Step> {
         (Action::Stage, Some(Event::Staged), Duration::ZERO),
         (if probe { Action::Verify } else { Action::AssumeGood }, Some(Event::Verified), seen),
         (Action::Promote, Some(Event::Promoted), Duration::ZERO),
-        (if two_phase { Action::Retire } else { Action::Confirm }, Some(Event::Completed), settle),
     ];
+    if hooks {
+        let ran = Event::HookRan { hook: String::new(), change: Change::Promoted };
+        way.push((Action::RunHooks, Some(ran), Duration::ZERO));
+    }
+    way.push((if two_phase { Action::Retire } else { Action::Confirm }, Some(Event::Completed), settle));
     if probe {
         way.push((Action::CheckOld, Some(Event::OldChecked { verdict: Verdict::Refused }), seen));
     }

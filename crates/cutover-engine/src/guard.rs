@@ -146,9 +146,11 @@ impl ReplyKeeper for GuardedKeeper<'_> {
     }
 }
 
-struct Panicked;
+/// A call that panicked.
+pub(crate) struct Panicked;
 
-async fn caught<T>(call: impl Future<Output = T>) -> Result<T, Panicked> {
+/// Makes a call whose panic is an error.
+pub(crate) async fn caught<T>(call: impl Future<Output = T>) -> Result<T, Panicked> {
     AssertUnwindSafe(call).catch_unwind().await.map_err(|payload| {
         discard(payload);
         Panicked

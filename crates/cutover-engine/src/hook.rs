@@ -2,16 +2,27 @@
 
 use std::fmt;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use cutover_core::TargetId;
 
 use crate::Version;
+use crate::guard::{Panicked, caught};
 
 /// Something that has to happen once every destination gives its readers another secret.
 ///
-/// A hook never sees a secret. It may run more than once for one [`Version`]: a run that dies after the hook and before
-/// its record runs it again.
+/// A hook never sees a secret. It runs at least once for each [`Version`] that readers are given, and may run more than
+/// once: whoever dies between a hook and its record leaves it to be run again. The old secret of a two-phase vendor is not
+/// retired, and a new one that is given up is not dropped, before every hook of the job ran.
+///
+/// A hook that went wrong for a [passing](HookError::is_transient) reason is run again after some seconds, a few times;
+/// then, and at once for any other reason, the rotation is held. A panic is such another reason.
+///
+/// A hook bounds its own time, well below [`Options::lease_ttl`](crate::Options): one that takes longer loses the target
+/// to any other worker that wants it, which runs the hook too.
 #[async_trait]
 pub trait Hook: fmt::Debug + Send + Sync + 'static {
     /// A name that tells it from the target's other hooks, fit for a log line.
@@ -23,7 +34,7 @@ pub trait Hook: fmt::Debug + Send + Sync + 'static {
     /// When it could not. Called before a vendor hears of anything.
     async fn preflight(&self) -> Result<(), HookError>;
 
-    /// Does it, and returns once it is done.
+    /// Does it, and returns once it is done: readers use what the destinations give them then.
     ///
     /// # Errors
     /// When it is not certain that it was done.
@@ -42,7 +53,8 @@ pub struct News {
 }
 
 /// What readers have now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// The new secret.
     Promoted,
@@ -98,5 +110,35 @@ impl HookError {
     /// The hook's name.
     pub fn hook(&self) -> &str {
         &self.hook
+    }
+}
+
+/// A hook whose panics are errors.
+pub(crate) struct GuardedHook(pub(crate) Arc<dyn Hook>);
+
+impl GuardedHook {
+    async fn call(&self, call: impl Future<Output = Result<(), HookError>>) -> Result<(), HookError> {
+        caught(call).await.unwrap_or_else(|Panicked| Err(HookError::new(self.0.name(), "it panicked")))
+    }
+}
+
+#[async_trait]
+impl Hook for GuardedHook {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    async fn preflight(&self) -> Result<(), HookError> {
+        self.call(async { self.0.preflight().await }).await
+    }
+
+    async fn run(&self, news: &News) -> Result<(), HookError> {
+        self.call(async { self.0.run(news).await }).await
+    }
+}
+
+impl fmt::Debug for GuardedHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }

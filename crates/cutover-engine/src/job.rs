@@ -5,29 +5,39 @@ use std::sync::Arc;
 
 use cutover_core::{SecretRotator, Target};
 
-use crate::Destination;
 use crate::guard::{GuardedDestination, GuardedRotator};
+use crate::hook::GuardedHook;
+use crate::{Destination, Hook};
 
-/// One target with the rotator of its vendor and the destinations that read its secret.
+/// One target with the rotator of its vendor, the destinations that read its secret, and what is done once they have it.
 ///
-/// A panic in either is an error to whoever calls them through the job: of unknown effect where it was the rotator's.
+/// A panic in any of them is an error to whoever calls them through the job: of unknown effect where it was the rotator's.
 #[derive(Clone)]
 pub struct Job {
     target: Target,
     rotator: Arc<dyn SecretRotator>,
     destinations: Vec<Arc<dyn Destination>>,
+    hooks: Vec<Arc<dyn Hook>>,
 }
 
 impl Job {
-    /// A job without destinations yet.
+    /// A job without destinations and hooks yet.
     pub fn new(target: Target, rotator: Arc<dyn SecretRotator>) -> Self {
-        Self { target, rotator: Arc::new(GuardedRotator(rotator)), destinations: Vec::new() }
+        Self { target, rotator: Arc::new(GuardedRotator(rotator)), destinations: Vec::new(), hooks: Vec::new() }
     }
 
     /// The same job with one more destination.
     #[must_use]
     pub fn to(mut self, destination: Arc<dyn Destination>) -> Self {
         self.destinations.push(Arc::new(GuardedDestination(destination)));
+        self
+    }
+
+    /// The same job with one more hook, which runs after those before it once every destination gives its readers another
+    /// secret.
+    #[must_use]
+    pub fn then(mut self, hook: Arc<dyn Hook>) -> Self {
+        self.hooks.push(Arc::new(GuardedHook(hook)));
         self
     }
 
@@ -45,6 +55,11 @@ impl Job {
     pub fn destinations(&self) -> &[Arc<dyn Destination>] {
         &self.destinations
     }
+
+    /// What is done once readers have another secret, in this order.
+    pub fn hooks(&self) -> &[Arc<dyn Hook>] {
+        &self.hooks
+    }
 }
 
 impl fmt::Debug for Job {
@@ -53,6 +68,7 @@ impl fmt::Debug for Job {
             .field("target", &self.target)
             .field("class", &self.rotator.profile().recovery().class())
             .field("destinations", &self.destinations)
+            .field("hooks", &self.hooks)
             .finish()
     }
 }

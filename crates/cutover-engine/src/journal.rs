@@ -30,8 +30,11 @@ use crate::{Event, OutOfOrder, State};
 /// | `IssueStarted` | the vendor is asked | a secret that nobody knows of would be pending, or have replaced the old one |
 /// | `ReplyKept` | the answer is read | the only copy would be in memory |
 /// | `Promoted` | the old secret is retired or forgotten | a run that does not know that readers have the new one might give them back the old one, which is dead by then, and wipe the new one |
+/// | `GoingBack` | readers are given the old secret again | a run that does not know it might take the new one for what they have, and retire the old one |
+/// | `Redelivering` | a destination is given the new secret once more | a hook that ran before might not run again for the readers of that one |
 /// | `IssueRefused`, `RolledBack`, `Superseded`, `Held` | somebody is told | what they say is not seen by looking again |
 /// | `Staged`, `Verified` | nothing | destinations find a step done that is done again; the vendor is asked again before anything is promoted |
+/// | `HookRan` | nothing | a hook is run again, which hooks bear |
 /// | `Completed`, `OldChecked` | nothing | the witnesses are looked at before anything is completed, and say that it is |
 /// | `Finished` | nothing | the answer is wiped in the same commit: both are there or neither, and then the last looks are taken again |
 ///

@@ -4,7 +4,7 @@ use std::fmt;
 
 use cutover_core::{AttemptId, Effect, RotateError, TargetId, Verdict, chain};
 
-use crate::{DestinationError, Halt, Hold, JournalError, OutOfOrder, Phase};
+use crate::{DestinationError, Halt, Hold, HookError, JournalError, OutOfOrder, Phase};
 
 /// What came of one run over one target.
 #[derive(Debug)]
@@ -75,6 +75,9 @@ pub enum Failure {
     /// A destination.
     #[error(transparent)]
     Destination(#[from] DestinationError),
+    /// A hook.
+    #[error(transparent)]
+    Hook(#[from] HookError),
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -103,6 +106,7 @@ impl Failure {
         match self {
             Self::Vendor(error) => error.effect(),
             Self::Destination(_)
+            | Self::Hook(_)
             | Self::Journal(_)
             | Self::ForeignPending { .. }
             | Self::Unfit(_)

@@ -1,5 +1,6 @@
 //! The engine: does what the state machine and the decision tables say, and records each step before the next.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -251,10 +252,13 @@ impl Engine {
         for destination in job.destinations() {
             destination.preflight().await?;
         }
+        for hook in job.hooks() {
+            hook.preflight().await?;
+        }
         Ok(())
     }
 
-    /// Checks everything a rotation needs and changes nothing: job, journal, destinations, vendor, scope, whether
+    /// Checks everything a rotation needs and changes nothing: job, journal, destinations, hooks, vendor, scope, whether
     /// somebody else's rotation is pending, and whether the vendor accepts the secret in use.
     ///
     /// # Errors
@@ -277,6 +281,9 @@ impl Engine {
                 verdict = Some(rotator.verify(job.target(), &secret).await?);
             }
         }
+        for hook in job.hooks() {
+            hook.preflight().await?;
+        }
         Ok(verdict)
     }
 }
@@ -291,6 +298,11 @@ fn fits(job: &Job) -> Result<(), Failure> {
     }
     if job.destinations().is_empty() {
         return Err(Failure::Unfit(format!("{} has no destination: a new secret would reach nobody", target.id())));
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = job.hooks().iter().find(|hook| !names.insert(hook.name())) {
+        let reason = "the journal could not tell which of them ran";
+        return Err(Failure::Unfit(format!("{} has two hooks called {}: {reason}", target.id(), twice.name())));
     }
     if profile.style() == Style::TwoPhase && !profile.has(Witness::Probe) {
         let reason = "the adapter cannot verify a secret, so the old one could never be retired";

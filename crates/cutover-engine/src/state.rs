@@ -3,10 +3,14 @@
 //! Live runs and recovery both come through [`State::after`]. Deliberately absent: any vendor, any class, any I/O. What
 //! to do next is decided from the state and the vendor's profile elsewhere; here stands only what may follow what.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use cutover_core::{ChangeMarker, LastFour, Verdict};
+
+use crate::Change;
 
 /// One durable step of an attempt. Holds no secret and no idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +41,18 @@ pub enum Event {
     Verified,
     /// Every destination gives the new secret to its readers.
     Promoted,
+    /// A hook ran, after readers were given the new secret, or the old one again.
+    HookRan {
+        /// Its name.
+        hook: String,
+        /// What it was told.
+        change: Change,
+    },
+    /// A destination turned out to lack the new secret that it gave to its readers before, and is about to get it once
+    /// more. Hooks run again after that.
+    Redelivering,
+    /// Readers are about to be given the old secret again.
+    GoingBack,
     /// The old secret is retired at the vendor.
     Completed,
     /// What the vendor said to the old secret afterwards.
@@ -67,21 +83,31 @@ impl Event {
             | Self::Staged
             | Self::Verified
             | Self::Promoted
+            | Self::HookRan { .. }
+            | Self::Redelivering
+            | Self::GoingBack
             | Self::Completed
             | Self::OldChecked { .. }
             | Self::Held(_) => false,
         }
     }
 
-    /// Whether a run that does not find this event comes to it again by looking at vendor and destinations, so that it
-    /// need not be durable before the next step. [`Journal`](crate::Journal) gives the reasons.
+    /// Whether a run that does not find this event comes to it again, by looking at vendor and destinations or by doing
+    /// once more what may be done more than once, so that it need not be durable before the next step. [`Journal`](crate::Journal) gives the reasons.
     pub fn is_found_again(&self) -> bool {
         match self {
-            Self::Staged | Self::Verified | Self::Completed | Self::OldChecked { .. } | Self::Finished => true,
+            Self::Staged
+            | Self::Verified
+            | Self::HookRan { .. }
+            | Self::Completed
+            | Self::OldChecked { .. }
+            | Self::Finished => true,
             Self::IssueStarted { .. }
             | Self::IssueRefused { .. }
             | Self::ReplyKept
             | Self::Promoted
+            | Self::Redelivering
+            | Self::GoingBack
             | Self::RolledBack
             | Self::Superseded { .. }
             | Self::Held(_) => false,
@@ -97,6 +123,9 @@ impl Event {
             Self::Staged => "staged",
             Self::Verified => "verified",
             Self::Promoted => "promoted",
+            Self::HookRan { .. } => "hook_ran",
+            Self::Redelivering => "redelivering",
+            Self::GoingBack => "going_back",
             Self::Completed => "completed",
             Self::OldChecked { .. } => "old_checked",
             Self::Finished => "finished",
@@ -141,6 +170,8 @@ pub enum Phase {
     Verified,
     /// Every destination gives the new secret to its readers.
     Promoted,
+    /// Readers are being given the old secret again.
+    GoingBack,
     /// The old secret is retired.
     Completed,
     /// Nothing follows.
@@ -175,6 +206,7 @@ impl Phase {
             Self::Staged => "staged",
             Self::Verified => "verified",
             Self::Promoted => "promoted",
+            Self::GoingBack => "going_back",
             Self::Completed => "completed",
             Self::Ended(End::Rotated) => "rotated",
             Self::Ended(End::NothingChanged) => "nothing_changed",
@@ -192,6 +224,7 @@ pub struct State {
     sent: Timestamp,
     repeats: bool,
     unanswered: Vec<Timestamp>,
+    hooks_ran: BTreeSet<String>,
     old: Option<Verdict>,
     held: Option<Hold>,
 }
@@ -213,6 +246,7 @@ impl State {
             sent: *sent,
             repeats: *repeats,
             unanswered: Vec::new(),
+            hooks_ran: BTreeSet::new(),
             old: None,
             held: None,
         };
@@ -226,7 +260,7 @@ impl State {
     pub fn after(mut self, event: &Event) -> Result<Self, OutOfOrder> {
         let phase = match (self.phase, event) {
             (
-                Phase::Issuing | Phase::Kept | Phase::Staged | Phase::Verified | Phase::Promoted,
+                Phase::Issuing | Phase::Kept | Phase::Staged | Phase::Verified | Phase::Promoted | Phase::GoingBack,
                 Event::IssueStarted { repeats, before, sent, .. },
             ) => {
                 match self.phase {
@@ -248,23 +282,29 @@ impl State {
             (Phase::Issuing, Event::IssueRefused { .. }) => Phase::Ended(End::NothingChanged),
             (Phase::Kept, Event::Staged) => Phase::Staged,
             (Phase::Staged, Event::Verified) => Phase::Verified,
-            (Phase::Verified, Event::Promoted) => Phase::Promoted,
+            (Phase::Verified | Phase::GoingBack, Event::Promoted) => Phase::Promoted,
+            (Phase::Verified | Phase::Promoted, Event::GoingBack) => Phase::GoingBack,
+            (open @ (Phase::Promoted | Phase::Completed), Event::Redelivering) => open,
+            (open @ (Phase::Promoted | Phase::Completed), Event::HookRan { hook, change: Change::Promoted })
+            | (open @ Phase::GoingBack, Event::HookRan { hook, change: Change::RolledBack }) => {
+                self.hooks_ran.insert(hook.clone());
+                open
+            }
             (Phase::Promoted, Event::Completed) => Phase::Completed,
             (Phase::Completed, Event::OldChecked { verdict }) => {
                 self.old = Some(*verdict);
                 Phase::Completed
             }
             (Phase::Completed, Event::Finished) => Phase::Ended(End::Rotated),
-            (Phase::Issuing | Phase::Kept | Phase::Staged | Phase::Verified | Phase::Promoted, Event::RolledBack) => {
-                Phase::Ended(End::RolledBack)
-            }
-            (
-                Phase::Issuing | Phase::Kept | Phase::Staged | Phase::Verified | Phase::Promoted | Phase::Completed,
-                Event::Superseded { .. },
-            ) => Phase::Ended(End::Superseded),
+            (open, Event::RolledBack) if open.is_open() && open != Phase::Completed => Phase::Ended(End::RolledBack),
+            (open, Event::Superseded { .. }) if open.is_open() => Phase::Ended(End::Superseded),
             (open, Event::Held(_)) if open.is_open() => open,
             (phase, event) => return Err(OutOfOrder { phase: Some(phase), event: event.name() }),
         };
+        // Readers get another secret, or are about to, so that a hook that ran before has to run again.
+        if matches!(event, Event::IssueStarted { .. } | Event::Promoted | Event::Redelivering | Event::GoingBack) {
+            self.hooks_ran.clear();
+        }
         self.held = if let Event::Held(hold) = event { Some(hold.clone()) } else { None };
         self.phase = phase;
         Ok(self)
@@ -308,6 +348,11 @@ impl State {
         !self.unanswered.is_empty()
     }
 
+    /// The names of the hooks that ran since readers were last given another secret.
+    pub fn hooks_ran(&self) -> &BTreeSet<String> {
+        &self.hooks_ran
+    }
+
     /// What the vendor said to the old secret at the end.
     pub fn old(&self) -> Option<Verdict> {
         self.old
@@ -335,6 +380,10 @@ mod tests {
         Event::IssueStarted { issue, repeats, before: Before::default(), sent: Timestamp::UNIX_EPOCH }
     }
 
+    fn hook_ran(change: Change) -> Event {
+        Event::HookRan { hook: "reload".to_owned(), change }
+    }
+
     fn every_event() -> Vec<Event> {
         vec![
             started(2, false),
@@ -343,6 +392,10 @@ mod tests {
             Event::Staged,
             Event::Verified,
             Event::Promoted,
+            hook_ran(Change::Promoted),
+            hook_ran(Change::RolledBack),
+            Event::Redelivering,
+            Event::GoingBack,
             Event::Completed,
             Event::OldChecked { verdict: Verdict::Refused },
             Event::Finished,
@@ -439,6 +492,24 @@ mod tests {
         let held = State::of(&[started(1, false), Event::ReplyKept, hold]).expect("in order");
         assert_eq!((held.phase(), held.held().is_some()), (Phase::Kept, true));
         assert!(held.after(&Event::Staged).expect("in order").held().is_none());
+    }
+
+    #[test]
+    fn a_hook_ran_for_what_readers_were_last_given_and_for_nothing_else() {
+        let promoted = State::of(&way()[..5]).expect("in order");
+        let ran = promoted.after(&hook_ran(Change::Promoted)).expect("in order");
+        assert!(ran.hooks_ran().contains("reload") && ran.phase() == Phase::Promoted);
+        assert!(ran.clone().after(&hook_ran(Change::RolledBack)).is_err(), "readers have the new one");
+        for again in [Event::Redelivering, Event::GoingBack, started(2, false)] {
+            let again = ran.clone().after(&again).expect("in order");
+            assert!(again.hooks_ran().is_empty(), "{again:?}");
+        }
+        let back = ran.after(&Event::GoingBack).expect("in order");
+        assert!(back.clone().after(&hook_ran(Change::Promoted)).is_err(), "readers get the old one");
+        assert!(back.clone().after(&Event::Completed).is_err(), "readers have the old one");
+        let back = back.after(&hook_ran(Change::RolledBack)).expect("in order");
+        let forward = back.after(&Event::Promoted).expect("it can go on from there");
+        assert!(forward.hooks_ran().is_empty() && forward.phase() == Phase::Promoted);
     }
 
     #[test]

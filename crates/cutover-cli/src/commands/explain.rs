@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use cutover::engine::{
-    Action, Gap, Guarantee, Noticed, Readers, Recorded, Remedy, Seen, Standing, WayBack, Whereabouts,
+    Action, Gap, Guarantee, Job, Noticed, Readers, Recorded, Remedy, Seen, Standing, WayBack, Whereabouts,
 };
-use cutover::{Clock as _, RotationProfile, Style, SystemClock, Target, TargetId};
+use cutover::{Clock as _, Style, SystemClock, Target, TargetId};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -28,6 +28,8 @@ struct Document {
     class: &'static str,
     style: Style,
     destinations: Vec<String>,
+    /// The hooks, in the order in which they run.
+    hooks: Vec<String>,
     /// What can be lost, and for how long.
     guarantee: Vec<String>,
     steps: Vec<StepTold>,
@@ -94,6 +96,8 @@ struct RotationTold {
     may_arrive_until: Option<Timestamp>,
     lost_answer: Option<Remedy>,
     steps_left: Vec<Action>,
+    /// Those that ran since readers were last given another secret.
+    hooks_ran: Vec<String>,
     held: Option<HeldTold>,
     about: Vec<String>,
     next: String,
@@ -119,9 +123,11 @@ pub(super) async fn run(context: &Context, target: &TargetId) -> Result<Exit, Cl
             None => None,
         };
         let profile = job.rotator().profile();
-        let rotation = open.map(|open| RotationTold::of(context, job.target(), profile, &open)).transpose()?;
+        let hooks: Vec<String> = job.hooks().iter().map(|hook| hook.name().to_owned()).collect();
+        let rotation = open.map(|open| RotationTold::of(context, &job, &open)).transpose()?;
         let destinations = configured.destinations.iter().map(|destination| destination.name.clone()).collect();
-        let told = Document::of(context, job.target(), &Guarantee::of(profile), destinations, rotation);
+        let guarantee = if hooks.is_empty() { Guarantee::of(profile) } else { Guarantee::with_hooks(profile) };
+        let told = Document::of(context, job.target(), &guarantee, (destinations, hooks), rotation);
         if context.printer.is_json() {
             context.printer.document(&told);
         } else {
@@ -136,7 +142,7 @@ impl Document {
         context: &Context,
         target: &Target,
         guarantee: &Guarantee,
-        destinations: Vec<String>,
+        (destinations, hooks): (Vec<String>, Vec<String>),
         rotation: Option<RotationTold>,
     ) -> Self {
         let again = format!("{} resume {}", context.program(), target.id());
@@ -163,6 +169,7 @@ impl Document {
             class: guarantee.class,
             style: guarantee.style,
             destinations,
+            hooks,
             guarantee: words::guarantee(guarantee),
             steps: steps.collect(),
             lost_answer: lost_answer.collect(),
@@ -185,8 +192,10 @@ impl Document {
 }
 
 impl RotationTold {
-    fn of(context: &Context, target: &Target, profile: &RotationProfile, open: &Recorded) -> Result<Self, CliError> {
+    fn of(context: &Context, job: &Job, open: &Recorded) -> Result<Self, CliError> {
+        let (target, profile) = (job.target(), job.rotator().profile());
         let standing = Standing::of(profile, open, SystemClock.now())?;
+        let standing = standing.with_hooks(job.hooks().iter().map(|hook| hook.name()));
         let time = |entry: Option<&cutover::engine::Entry>| entry.map(|entry| entry.at).unwrap_or_default();
         let (program, id) = (context.program(), target.id());
         let mut else_next = Vec::new();
@@ -217,6 +226,7 @@ impl RotationTold {
             may_arrive_until: standing.may_arrive_until,
             lost_answer: standing.remedy,
             steps_left: standing.left,
+            hooks_ran: standing.hooks_ran,
             held: standing.held.map(|hold| HeldTold { reason: sentence(&hold.sentence), person_needed: hold.person }),
             about,
             next: format!("{program} resume {id}"),
@@ -247,7 +257,11 @@ fn show(printer: &Printer, told: &Document) {
     told.gaps.iter().for_each(|gap| printer.labelled_prose("  - ", gap.about));
     section("What a rotation does");
     for (nth, step) in told.steps.iter().enumerate() {
-        printer.labelled_prose(&format!("  {}. ", nth + 1), &step.about);
+        let mut about = step.about.clone();
+        if step.step == Action::RunHooks {
+            about.push_str(&format!(" They are: {}.", told.hooks.join(", ")));
+        }
+        printer.labelled_prose(&format!("  {}. ", nth + 1), &about);
     }
     section("When the vendor's answer is lost");
     told.lost_answer.iter().for_each(|case| printer.labelled_prose("  - ", &case.about));

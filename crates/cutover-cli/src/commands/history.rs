@@ -1,7 +1,7 @@
 //! `cutover history`: what happened in the latest attempts, from the journal alone.
 
 use cutover::Verdict;
-use cutover::engine::{Entry, Event, Recorded};
+use cutover::engine::{Change, Entry, Event, Recorded};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -53,6 +53,10 @@ struct Happened {
     repeats: Option<bool>,
     /// What the vendor said to the old secret.
     old_secret: Option<Verdict>,
+    /// Which hook ran.
+    hook: Option<String>,
+    /// What it was told.
+    change: Option<Change>,
     message: Option<String>,
     person_needed: Option<bool>,
 }
@@ -106,6 +110,8 @@ impl Happened {
             request: None,
             repeats: None,
             old_secret: None,
+            hook: None,
+            change: None,
             message: reason(&entry.event),
             person_needed: None,
         };
@@ -114,6 +120,9 @@ impl Happened {
                 (happened.request, happened.repeats) = (Some(*issue), Some(*repeats));
             }
             Event::OldChecked { verdict } => happened.old_secret = Some(*verdict),
+            Event::HookRan { hook, change } => {
+                (happened.hook, happened.change) = (Some(hook.clone()), Some(*change));
+            }
             Event::Held(hold) => {
                 happened.message = Some(sentence(&hold.sentence));
                 happened.person_needed = Some(hold.person);
@@ -125,6 +134,10 @@ impl Happened {
 
     /// What is said beside its name, in a few words.
     fn remark(&self) -> String {
+        if let (Some(hook), Some(change)) = (&self.hook, self.change) {
+            let told = if change == Change::RolledBack { ", for the old secret again" } else { "" };
+            return format!("{hook}{told}");
+        }
         match (self.request, self.old_secret, self.person_needed) {
             (Some(request), ..) if self.repeats == Some(true) => format!("request {request}, under the same key"),
             (Some(request), ..) => format!("request {request}"),

@@ -39,6 +39,8 @@ struct Told {
     began: Timestamp,
     changed: Timestamp,
     old_secret: Option<Verdict>,
+    /// Those that ran since readers were last given another secret.
+    hooks_ran: Vec<String>,
     held: Option<Held>,
     message: Option<String>,
     next: Option<String>,
@@ -117,6 +119,7 @@ impl Told {
             began: time(recorded.entries.first()),
             changed: time(recorded.entries.last()),
             old_secret: None,
+            hooks_ran: Vec::new(),
             held: None,
             message: None,
             next: None,
@@ -132,6 +135,7 @@ impl Told {
         };
         let phase = state.phase();
         (told.state, told.unfinished, told.old_secret) = (phase.name(), phase.is_open(), state.old());
+        told.hooks_ran = state.hooks_ran().iter().cloned().collect();
         told.message = recorded.entries.last().and_then(|entry| reason(&entry.event));
         if phase == Phase::Ended(End::Superseded) {
             let (program, id) = (context.program(), target.id());

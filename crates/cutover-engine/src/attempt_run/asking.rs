@@ -36,7 +36,7 @@ impl AttemptRun<'_> {
         self.attempt = if repeats { self.attempt.repeating() } else { self.attempt.asking_again(sent) };
         let Before { marker, current_last_four } = self.state.before().clone();
         let before = Before { marker: shown.and_then(|shown| shown.marker).or(marker), current_last_four };
-        (self.kept, self.replayed, self.marker) = (None, false, None);
+        (self.kept, self.replayed, self.marker, self.given) = (None, false, None, false);
         (self.arrived, self.waited_out, self.put_off) = (false, Duration::ZERO, Duration::ZERO);
         self.record(Event::IssueStarted { issue: self.attempt.issue(), repeats, before, sent }).await?;
         self.send().await

@@ -286,6 +286,7 @@ impl AttemptRun<'_> {
                 return Ok(Some(error));
             }
         }
+        self.given = true;
         Ok(None)
     }
 
@@ -320,7 +321,11 @@ async fn holds(destination: &dyn Destination, secret: &ClientSecret) -> Result<b
     Ok(reads(destination, Label::Pending, secret).await? || reads(destination, Label::Current, secret).await?)
 }
 
-async fn reads(destination: &dyn Destination, label: Label, secret: &ClientSecret) -> Result<bool, DestinationError> {
+pub(super) async fn reads(
+    destination: &dyn Destination,
+    label: Label,
+    secret: &ClientSecret,
+) -> Result<bool, DestinationError> {
     Ok(destination.read(label).await?.is_some_and(|back| back == *secret))
 }
 

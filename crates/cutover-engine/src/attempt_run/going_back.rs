@@ -2,8 +2,9 @@
 
 use cutover_core::{ClientSecret, Observation, Pending, Verdict};
 
+use super::delivering::reads;
 use super::{AttemptRun, Turn};
-use crate::{DestinationError, Ending, EngineError, Event, Label, Outcome, Phase, WayBack};
+use crate::{Change, DestinationError, Ending, EngineError, Event, Label, Outcome, Phase, WayBack};
 
 impl AttemptRun<'_> {
     /// Goes back because somebody asks for it, until that is done, held or impossible.
@@ -53,18 +54,16 @@ impl AttemptRun<'_> {
         }
         let ours = if self.state.phase() == Phase::Issuing { None } else { self.secret().await? };
         self.doing("going back to the old secret");
-        if let (Phase::Promoted, Pending::No, Some(ours)) = (self.state.phase(), &shown.pending, &ours)
+        if let (Phase::Promoted | Phase::GoingBack, Pending::No, Some(ours)) =
+            (self.state.phase(), &shown.pending, &ours)
             && self.none_but_ours_is_good(ours).await?
         {
             return Err(no_way_back(
                 "the vendor accepts the new secret and none from before, so the old one is retired",
             ));
         }
-        if let Some(turn) = self.no_good_old_secret(ours.as_ref()).await? {
+        if let Some(turn) = self.give_back(ours.as_ref()).await? {
             return Ok(turn);
-        }
-        if let Some(error) = self.roll_back_destinations().await? {
-            return self.hold_for(&error).await;
         }
         let ours = ours.and_then(|secret| secret.last_four());
         match &shown.pending {
@@ -91,11 +90,8 @@ impl AttemptRun<'_> {
     pub(super) async fn dropped(&mut self, shown: Observation) -> Result<Turn, EngineError> {
         self.doing("going back to the old secret");
         let ours = self.secret().await?;
-        if let Some(turn) = self.no_good_old_secret(ours.as_ref()).await? {
+        if let Some(turn) = self.give_back(ours.as_ref()).await? {
             return Ok(turn);
-        }
-        if let Some(error) = self.roll_back_destinations().await? {
-            return self.hold_for(&error).await;
         }
         if self.accounted < self.state.unanswered().len() {
             // Our own lost request arrived after the one that was answered, and took its place.
@@ -108,50 +104,69 @@ impl AttemptRun<'_> {
             .await
     }
 
+    /// Gives the old secret, if it is good, back to the readers of every destination, and tells the hooks. `None` when
+    /// that is done.
+    ///
+    /// The vendor hears of it last: whoever has taken up the new secret uses it until its hook ran.
+    async fn give_back(&mut self, ours: Option<&ClientSecret>) -> Result<Option<Turn>, EngineError> {
+        let given = match self.good_old_secret(ours).await? {
+            Ok(given) => given,
+            Err(turn) => return Ok(Some(turn)),
+        };
+        // Readers of one destination may have it although not every one was seen to give it to them.
+        if self.state.phase() == Phase::Promoted || given && self.state.phase() == Phase::Verified {
+            self.record(Event::GoingBack).await?;
+        }
+        if let Some(error) = self.roll_back_destinations(ours).await? {
+            return self.hold_for(&error).await.map(Some);
+        }
+        if self.state.phase() == Phase::GoingBack { self.run_hooks(Change::RolledBack).await } else { Ok(None) }
+    }
+
     async fn rolled_back(&mut self, reason: &str) -> Result<Turn, EngineError> {
         self.record(Event::RolledBack).await?;
         Ok(Turn::Over(Ending::RolledBack(reason.to_owned())))
     }
 
-    /// Why there is no going back: no destination has an old secret to go back to, or the vendor refuses it. `None` when
-    /// the old secret is good.
-    async fn no_good_old_secret(&mut self, ours: Option<&ClientSecret>) -> Result<Option<Turn>, EngineError> {
+    /// Whether readers of any destination have ours, where the old secret is good. The inner error is why there is no
+    /// going back: no destination has an old secret to go back to, or the vendor refuses it.
+    async fn good_old_secret(&mut self, ours: Option<&ClientSecret>) -> Result<Result<bool, Turn>, EngineError> {
         let (olds, promoted) = match self.ways_back(ours).await? {
             Ok(ways) => ways,
-            Err(error) => return self.hold_for(&error).await.map(Some),
+            Err(error) => return self.hold_for(&error).await.map(Err),
         };
         if olds.is_empty() {
             // Destinations that were empty before are empty again; nothing was in use.
             if !promoted {
-                return Ok(None);
+                return Ok(Ok(false));
             }
             let sentence = "the rotation is cancelled at the vendor, and no destination holds the old secret to go \
                             back to. Put a good secret in place, then resume";
-            return self.hold(true, sentence).await.map(Some);
+            return self.hold(true, sentence).await.map(Err);
         }
         let mut refused = 0;
         for old in &olds {
             match self.look(old, Verdict::Accepted).await? {
                 Some(Verdict::Accepted) => {
                     self.old = Some(Verdict::Accepted);
-                    return Ok(None);
+                    return Ok(Ok(promoted));
                 }
                 Some(Verdict::Refused) => refused += 1,
                 Some(Verdict::NotKnown) | None => {}
             }
         }
         if self.stopping() {
-            return Ok(Some(Turn::On));
+            return Ok(Err(Turn::On));
         }
         if refused < olds.len() {
             let sentence = "whether the vendor accepts the old secret could not be seen, so nothing was put back; \
                             resume later";
-            return self.hold(false, sentence).await.map(Some);
+            return self.hold(false, sentence).await.map(Err);
         }
         self.old = Some(Verdict::Refused);
         let reason = "the vendor accepts neither the secret that we were given nor the one before: somebody rotated \
                       this client, and the destinations do not have what they got";
-        self.superseded(reason).await.map(Some)
+        self.superseded(reason).await.map(Err)
     }
 
     /// Whether the vendor accepts `ours`, which readers have, and no secret from before: a completion took effect that
@@ -196,12 +211,27 @@ impl AttemptRun<'_> {
         Ok(Ok((olds, promoted)))
     }
 
-    /// Puts back what every destination had before; the first that could not, if any.
-    pub(super) async fn roll_back_destinations(&mut self) -> Result<Option<DestinationError>, EngineError> {
+    /// Puts back what every destination had before, and sees that readers do not get `ours`; the first that could not, if
+    /// any.
+    pub(super) async fn roll_back_destinations(
+        &mut self,
+        ours: Option<&ClientSecret>,
+    ) -> Result<Option<DestinationError>, EngineError> {
         let (job, version) = (self.job, self.version());
+        self.given = false;
         for destination in job.destinations() {
             self.shift.keep_lease().await?;
-            if let Err(error) = destination.roll_back(version).await {
+            let back = async {
+                destination.roll_back(version).await?;
+                if let Some(ours) = ours
+                    && reads(destination.as_ref(), Label::Current, ours).await?
+                {
+                    let reason = "it still gives the new secret to its readers after it went back";
+                    return Err(DestinationError::new(destination.name(), reason));
+                }
+                Ok(())
+            };
+            if let Err(error) = back.await {
                 return Ok(Some(error));
             }
         }

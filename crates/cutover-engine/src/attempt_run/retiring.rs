@@ -6,7 +6,7 @@ use cutover_core::{ClientSecret, Effect, Pending, Recovery, Refusal, Verdict, Wi
 
 use super::delivering::Done;
 use super::{AttemptRun, Turn};
-use crate::{BeforeComplete, DestinationError, Ending, EngineError, Event, Label, Phase, before_complete};
+use crate::{BeforeComplete, Change, DestinationError, Ending, EngineError, Event, Label, Phase, before_complete};
 
 /// How often one run completes without learning what came of it. Each time it waits until the call cannot arrive any more,
 /// a minute at most vendors; one that is down for longer is better asked later, while both secrets work.
@@ -15,7 +15,16 @@ const COMPLETIONS_MAX: usize = 3;
 impl AttemptRun<'_> {
     /// Immediate styles: looks at the new secret once more when a lost request of ours cannot arrive any more.
     pub(super) async fn confirm(&mut self) -> Result<Turn, EngineError> {
+        if self.rounds_are_over() {
+            return self
+                .hold(false, "destinations go on losing the new secret that they are given; resume later")
+                .await;
+        }
         let Some(secret) = self.secret().await? else { return self.answer_is_gone().await };
+        // At once: what readers have is dead until they take up the new one.
+        if let Some(turn) = self.tell_promoted(&secret).await? {
+            return Ok(turn);
+        }
         let profile = self.job.rotator().profile().clone();
         if profile.has(Witness::Probe) {
             let settle = match profile.recovery() {
@@ -39,7 +48,9 @@ impl AttemptRun<'_> {
         if let Some(error) = self.missing_after_all(&secret).await? {
             return self.hold_for(&error).await;
         }
-        self.record(Event::Completed).await?;
+        if !self.hooks_are_due() {
+            self.record(Event::Completed).await?;
+        }
         Ok(Turn::On)
     }
 
@@ -49,6 +60,10 @@ impl AttemptRun<'_> {
             return self.hold(false, "whether the old secret is retired stays open at the vendor; resume later").await;
         }
         let Some(secret) = self.secret().await? else { return self.answer_is_gone().await };
+        // First, since they may take long: the evidence below is not to grow old.
+        if let Some(turn) = self.tell_promoted(&secret).await? {
+            return Ok(turn);
+        }
         // A vendor may let a late start take the place of the pending secret. One that came between the looks and the
         // completion would make a secret that nobody has the only one.
         if let Some(turn) = self.wait_lost_out().await? {
@@ -60,6 +75,10 @@ impl AttemptRun<'_> {
             && let Some(error) = self.missing_after_all(&secret).await?
         {
             return self.hold_for(&error).await;
+        }
+        if self.hooks_are_due() {
+            // A destination had lost the secret, and has it again.
+            return Ok(Turn::On);
         }
         let shown = match self.inspect().await? {
             Ok(shown) => shown,
@@ -167,6 +186,10 @@ impl AttemptRun<'_> {
         if let Some(turn) = self.taken_over_while_completing().await? {
             return Ok(turn);
         }
+        // Those of a job that has got more of them since, or of which a destination had lost the secret.
+        if let Some(turn) = self.run_hooks(Change::Promoted).await? {
+            return Ok(turn);
+        }
         if self.state.old().is_none() {
             self.doing("seeing that the vendor refuses the old secret");
             let old = match self.previous_verdict(secret.as_ref()).await? {
@@ -234,10 +257,18 @@ impl AttemptRun<'_> {
     }
 
     /// Delivers `secret` once more where a destination lacks it, if the vendor was seen to accept it; the first
-    /// destination that lacks it in the end.
-    async fn missing_after_all(&mut self, secret: &ClientSecret) -> Result<Option<DestinationError>, EngineError> {
+    /// destination that lacks it in the end. Hooks that ran are due again then.
+    pub(super) async fn missing_after_all(
+        &mut self,
+        secret: &ClientSecret,
+    ) -> Result<Option<DestinationError>, EngineError> {
         match self.missing_anywhere(secret).await? {
-            Some(_) if self.new == Some(Verdict::Accepted) => self.deliver(secret, Done::Kept).await,
+            Some(_) if self.new == Some(Verdict::Accepted) => {
+                if !self.state.hooks_ran().is_empty() {
+                    self.record(Event::Redelivering).await?;
+                }
+                self.deliver(secret, Done::Kept).await
+            }
             missing => Ok(missing),
         }
     }

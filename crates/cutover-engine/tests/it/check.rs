@@ -1,7 +1,9 @@
 //! P1 to P5, looked for in the vendor, the destinations and the journal. None of the engine's own rules stands here.
 
+use std::collections::BTreeMap;
+
 use cutover_core::{IdempotencyKey, ReplyKeeper, ReplySlot, Verdict};
-use cutover_engine::{End, Journal, Label};
+use cutover_engine::{Change, End, Journal, Label};
 
 use crate::log::Deed;
 use crate::vendor::Flavour;
@@ -13,6 +15,7 @@ pub(crate) async fn check(world: &World, end: Option<End>, effects_max: u32, sto
     nothing_is_leaked(world, story).await;
     nothing_happens_twice(world, effects_max, story);
     nothing_is_cut_early(world, story);
+    everybody_is_told(world, end, story);
     nothing_is_left_over(world, story).await;
 }
 
@@ -104,6 +107,53 @@ fn nothing_is_cut_early(world: &World, story: &str) {
                 evidence(world, before, last_promoted(before), story);
             }
             _ => {}
+        }
+    }
+}
+
+/// Each hook ran for what readers have, no sooner than all of them had it, and no secret that an application behind one
+/// uses was ended by us.
+fn everybody_is_told(world: &World, end: Option<End>, story: &str) {
+    let names: Vec<_> = world.hooks.iter().map(|hook| cutover_engine::Hook::name(hook.as_ref())).collect();
+    let mut told: BTreeMap<&str, (Change, usize)> = BTreeMap::new();
+    let deeds = world.log.deeds();
+    for (at, deed) in deeds.iter().enumerate() {
+        match deed {
+            Deed::Told(name, change, read) => {
+                let number = read[0].unwrap_or_else(|| panic!("{story}: {name} ran and readers had nothing"));
+                assert!(
+                    read.iter().all(|other| *other == Some(number)),
+                    "{story}: {name} ran and readers had {read:?}"
+                );
+                let wanted = if *change == Change::Promoted { last_promoted(&deeds[..at]) } else { 0 };
+                assert_eq!(number, wanted, "{story}: {name} was told {change:?}");
+                told.insert(name, (*change, number));
+            }
+            Deed::Completing(Some(number)) => {
+                for name in &names {
+                    assert_eq!(
+                        told.get(name),
+                        Some(&(Change::Promoted, *number)),
+                        "{story}: {name} when it was retired"
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+    for hook in &world.hooks {
+        let name = cutover_engine::Hook::name(hook.as_ref());
+        let (last, uses) = (told.get(name).map(|(change, _)| *change), hook.uses());
+        match end {
+            Some(End::Rotated) => {
+                assert_eq!(last, Some(Change::Promoted), "{story}: {name}");
+                assert_eq!(uses, world.vendor.live().first().copied(), "{story}: {name} is cut off");
+            }
+            Some(End::RolledBack | End::NothingChanged) | None => {
+                assert_ne!(last, Some(Change::Promoted), "{story}: {name}");
+                assert_eq!(uses, Some(0), "{story}: {name} is cut off");
+            }
+            Some(End::Superseded) => {}
         }
     }
 }

@@ -11,12 +11,16 @@ use crate::world::World;
 
 #[tokio::test]
 async fn the_steps_that_are_explained_are_the_events_that_are_recorded() {
-    for flavour in FLAVOURS {
-        let world = World::new(flavour);
+    for (flavour, hooked) in FLAVOURS.into_iter().flat_map(|flavour| [(flavour, false), (flavour, true)]) {
+        let world = if hooked { World::hooked(flavour) } else { World::new(flavour) };
         world.rotate().await.expect("nothing is in the way");
         let recorded = world.last().await.expect("it was recorded").entries;
-        let recorded: Vec<_> = recorded.iter().map(|entry| entry.event.name()).collect();
-        let steps = Guarantee::of(world.job().rotator().profile()).steps;
+        let mut recorded: Vec<_> = recorded.iter().map(|entry| entry.event.name()).collect();
+        // Two hooks ran in one step.
+        recorded.dedup();
+        let job = world.job();
+        let profile = job.rotator().profile();
+        let steps = if hooked { Guarantee::with_hooks(profile).steps } else { Guarantee::of(profile).steps };
         let explained: Vec<_> = steps.iter().filter_map(|step| step.recorded).collect();
         assert_eq!(recorded, explained, "{flavour:?}");
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use cutover_core::{ClientSecret, Verdict};
-use cutover_engine::Label;
+use cutover_engine::{Change, Label};
 
 /// One thing that happened. Numbers are those of secrets, in the order in which the vendor made them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) enum Deed {
     /// A destination gives its readers another secret than before.
     Promoted(String, usize),
     WentBack(String),
+    /// A hook ran; with what the readers of each destination had.
+    Told(String, Change, Vec<Option<usize>>),
     Read(String, Label, Option<usize>),
 }
 

@@ -10,6 +10,7 @@ mod explained;
 mod fleets;
 mod foreign;
 mod going_back;
+mod hooks;
 mod leaks;
 mod left_behind;
 mod log;

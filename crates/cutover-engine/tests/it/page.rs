@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cutover_core::{ChangeMarker, LastFour, Observation, Pending, Recovery, Verdict};
 use cutover_engine::{
-    Before, BeforeComplete, Event, Hold, Phase, Settlement, State, Unsettled, before_complete, settle,
+    Before, BeforeComplete, Change, Event, Hold, Phase, Settlement, State, Unsettled, before_complete, settle,
 };
 use jiff::Timestamp;
 
@@ -38,8 +38,12 @@ fn started(issue: u32) -> Event {
     Event::IssueStarted { issue, repeats: false, before: Before::default(), sent: Timestamp::UNIX_EPOCH }
 }
 
-/// One event of each kind, in the order of the straight way.
-fn every_event() -> [Event; 12] {
+fn hook_ran(change: Change) -> Event {
+    Event::HookRan { hook: "reload".to_owned(), change }
+}
+
+/// One event of each kind, in the order of the straight way; that a hook ran, for each change.
+fn every_event() -> [Event; 16] {
     let all = [
         started(2),
         Event::IssueRefused { reason: String::new() },
@@ -47,6 +51,10 @@ fn every_event() -> [Event; 12] {
         Event::Staged,
         Event::Verified,
         Event::Promoted,
+        hook_ran(Change::Promoted),
+        hook_ran(Change::RolledBack),
+        Event::Redelivering,
+        Event::GoingBack,
         Event::Completed,
         Event::OldChecked { verdict: Verdict::Refused },
         Event::Finished,
@@ -63,6 +71,9 @@ fn every_event() -> [Event; 12] {
             | Event::Staged
             | Event::Verified
             | Event::Promoted
+            | Event::HookRan { .. }
+            | Event::Redelivering
+            | Event::GoingBack
             | Event::Completed
             | Event::OldChecked { .. }
             | Event::Finished
@@ -112,8 +123,13 @@ fn events() -> String {
     let mut text = "| event | can follow | on the disk before anything else is done | ends the attempt |\n".to_owned();
     text += "|---|---|---|---|\n";
     let states = every_state();
-    for event in every_event() {
-        let from: Vec<_> = states.iter().filter(|state| State::clone(state).after(&event).is_ok()).collect();
+    let mut kinds = every_event().to_vec();
+    kinds.dedup_by_key(|event| event.name());
+    for event in kinds {
+        let alike = every_event().into_iter().filter(|other| other.name() == event.name());
+        let alike: Vec<_> = alike.collect();
+        let follows = |state: &&State| alike.iter().any(|event| State::clone(state).after(event).is_ok());
+        let from: Vec<_> = states.iter().filter(follows).collect();
         let all_open = states.iter().filter(|state| state.phase().is_open()).count() == from.len();
         let from: Vec<_> = from.iter().map(|state| state.phase()).map(Phase::name).collect();
         let from = if all_open { "any open state".to_owned() } else { from.join(", ") };

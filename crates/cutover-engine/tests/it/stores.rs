@@ -1,4 +1,4 @@
-//! A journal and a destination that fail, or stop for ever, before or after any operation.
+//! A journal, a destination and a hook that fail, or stop for ever, before or after any operation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,14 +9,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cutover_core::{Attempt, ClientSecret, Clock, KeepError, Reply, ReplyKeeper, ReplySlot, Target, TargetId};
 use cutover_engine::{
-    Destination, DestinationError, Event, Journal, JournalError, Label, Lease, MemoryDestination, MemoryJournal,
-    Recorded, Version,
+    Destination, DestinationError, Event, Hook, HookError, Journal, JournalError, Label, Lease, MemoryDestination,
+    MemoryJournal, News, Recorded, StopFlag, Version,
 };
 use jiff::Timestamp;
 
 use crate::clock::SimClock;
 use crate::log::{Deed, Log};
 use crate::points::Points;
+
+/// What is said of a trouble that passes.
+const PASSING: &str = "busy";
 
 /// How one operation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub(crate) enum Fail {
     Before,
     /// It is done, and the one who asked does not hear of it.
     After,
+    /// Nothing is done, for a reason that passes by itself.
+    Passing,
     Panic,
 }
 
@@ -79,6 +84,7 @@ impl Gate {
         let fail = self.script.lock().expect("no panic under this lock").next(name);
         match fail {
             Some(Fail::Before) => return Err(error("out of order")),
+            Some(Fail::Passing) => return Err(error(PASSING)),
             Some(Fail::Panic) => panic!("{} fell over", self.whose),
             Some(Fail::After) | None => {}
         }
@@ -359,5 +365,81 @@ impl Destination for FaultyDestination {
 impl fmt::Debug for FaultyDestination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
+    }
+}
+
+/// A hook with an application behind it that takes up what its destinations give when the hook runs, and never else.
+pub(crate) struct FaultyHook {
+    name: String,
+    reads: Vec<Arc<FaultyDestination>>,
+    /// The secret that the application uses.
+    uses: Mutex<Option<usize>>,
+    /// What its errors quote, against the rule.
+    pub(crate) quotes: Mutex<String>,
+    /// Whom it asks to stop when it runs.
+    pub(crate) stops: Mutex<Option<StopFlag>>,
+    gate: Gate,
+    log: Arc<Log>,
+}
+
+impl FaultyHook {
+    pub(crate) fn new(name: &str, reads: Vec<Arc<FaultyDestination>>, points: Arc<Points>, log: Arc<Log>) -> Self {
+        Self {
+            name: name.to_owned(),
+            reads,
+            uses: Mutex::new(Some(0)),
+            quotes: Mutex::default(),
+            stops: Mutex::default(),
+            gate: Gate::new(name, points),
+            log,
+        }
+    }
+
+    scripted!();
+
+    /// The number of the secret that the application behind it uses.
+    pub(crate) fn uses(&self) -> Option<usize> {
+        *self.uses.lock().expect("no panic under this lock")
+    }
+
+    fn broken(&self) -> impl Fn(&str) -> HookError + '_ {
+        |reason| {
+            let quoted = self.quotes.lock().expect("no panic under this lock").clone();
+            let error = HookError::new(&self.name, format!("{reason} {quoted}"));
+            if reason == PASSING { error.transient() } else { error }
+        }
+    }
+}
+
+#[async_trait]
+impl Hook for FaultyHook {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn preflight(&self) -> Result<(), HookError> {
+        self.gate.run("preflight", self.broken(), async { Ok(()) }).await
+    }
+
+    async fn run(&self, news: &News) -> Result<(), HookError> {
+        let run = async {
+            let mut read = Vec::new();
+            for destination in &self.reads {
+                read.push(destination.holds(Label::Current).await);
+            }
+            *self.uses.lock().expect("no panic under this lock") = read[0];
+            self.log.push(Deed::Told(self.name.clone(), news.change, read));
+            if let Some(flag) = &*self.stops.lock().expect("no panic under this lock") {
+                flag.stop();
+            }
+            Ok(())
+        };
+        self.gate.run("run", self.broken(), run).await
+    }
+}
+
+impl fmt::Debug for FaultyHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyHook").field("name", &self.name).finish_non_exhaustive()
     }
 }

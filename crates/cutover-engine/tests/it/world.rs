@@ -11,7 +11,7 @@ use cutover_engine::{
 use crate::clock::SimClock;
 use crate::log::{Deed, Log};
 use crate::points::Points;
-use crate::stores::{FaultyDestination, FaultyJournal};
+use crate::stores::{FaultyDestination, FaultyHook, FaultyJournal};
 use crate::vendor::{FakeVendor, Flavour};
 
 /// How long a dead worker's lease lasts at most.
@@ -27,6 +27,7 @@ pub(crate) struct World {
     pub(crate) vendor: Arc<FakeVendor>,
     pub(crate) journal: Arc<FaultyJournal>,
     pub(crate) destinations: Vec<Arc<FaultyDestination>>,
+    pub(crate) hooks: Vec<Arc<FaultyHook>>,
     pub(crate) options: Options,
     pub(crate) target: Target,
     /// Where the vendor and everything else that panics is expected to do so.
@@ -57,6 +58,7 @@ impl World {
             vendor: Arc::new(change(vendor)),
             journal: Arc::new(journal),
             destinations: Vec::new(),
+            hooks: Vec::new(),
             options: Options { lease_ttl: LEASE, ..Options::default() },
             target,
             outcomes: std::sync::Mutex::default(),
@@ -65,6 +67,20 @@ impl World {
             world.add_destination(name, true);
         }
         world
+    }
+
+    /// A vendor of this flavour, two destinations that hold the secret in use, and two hooks.
+    pub(crate) fn hooked(flavour: Flavour) -> Self {
+        let mut world = Self::new(flavour);
+        world.add_hook("reload");
+        world.add_hook("announce");
+        world
+    }
+
+    /// One more hook, with an application behind it that uses the first secret.
+    pub(crate) fn add_hook(&mut self, name: &str) {
+        let (points, log) = (Arc::clone(&self.points), Arc::clone(&self.log));
+        self.hooks.push(Arc::new(FaultyHook::new(name, self.destinations.clone(), points, log)));
     }
 
     /// One more destination, which holds the first secret or nothing.
@@ -85,9 +101,13 @@ impl World {
     pub(crate) fn job(&self) -> Job {
         let vendor = Arc::clone(&self.vendor);
         let job = Job::new(self.target.clone(), vendor);
-        self.destinations.iter().fold(job, |job, destination| {
+        let job = self.destinations.iter().fold(job, |job, destination| {
             let destination = Arc::clone(destination);
             job.to(destination)
+        });
+        self.hooks.iter().fold(job, |job, hook| {
+            let hook = Arc::clone(hook);
+            job.then(hook)
         })
     }
 

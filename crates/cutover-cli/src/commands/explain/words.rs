@@ -89,6 +89,7 @@ pub(super) fn step(guarantee: &Guarantee, step: &Step) -> String {
         Action::Verify => "See that the vendor accepts the new secret.",
         Action::AssumeGood => "Take the new secret for good: the vendor has no way to try it.",
         Action::Promote => "Give the new secret to the readers of every destination, and read it back.",
+        Action::RunHooks => "Run the hooks, so that readers take up the new secret.",
         Action::Retire => "Look at vendor and destinations once more, then have the old secret retired.",
         Action::Confirm => "Look at vendor and destinations once more.",
         Action::CheckOld => "See that the vendor refuses the old secret.",
