@@ -1,6 +1,6 @@
 //! One place with a destination over it, and everything that is watched all along.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use cutover_core::{AttemptId, ClientSecret};
 
@@ -249,12 +249,25 @@ impl Witness {
 
 /// The canaries that are in there, as they are, in base64, or in hexadecimal.
 fn secrets_in(bytes: &[u8]) -> impl Iterator<Item = &'static str> {
-    let holds = move |what: &[u8]| bytes.windows(what.len()).any(|window| window == what);
-    [OLD, A1_SECRET, A2_SECRET, B1_SECRET].into_iter().filter(move |secret| {
-        let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let whole = (0..3).any(|skipped| holds(base64_of(&secret.as_bytes()[skipped..]).as_bytes()));
-        holds(secret.as_bytes()) || whole || holds(hex.as_bytes()) || holds(hex.to_uppercase().as_bytes())
-    })
+    static DISGUISES: LazyLock<[(&str, Vec<Vec<u8>>); 4]> = LazyLock::new(|| {
+        [OLD, A1_SECRET, A2_SECRET, B1_SECRET].map(|secret| {
+            let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let base64 = (0..3).map(|skipped| base64_of(&secret.as_bytes()[skipped..]));
+            let texts = base64.chain([secret.to_owned(), hex.to_uppercase(), hex]);
+            (secret, texts.map(String::into_bytes).collect())
+        })
+    });
+    DISGUISES.iter().filter(|(_, disguises)| disguises.iter().any(|what| holds(bytes, what))).map(|(secret, _)| *secret)
+}
+
+fn holds(mut bytes: &[u8], what: &[u8]) -> bool {
+    while let Some(at) = bytes.iter().position(|byte| *byte == what[0]) {
+        if bytes[at..].starts_with(what) {
+            return true;
+        }
+        bytes = &bytes[at + 1..];
+    }
+    false
 }
 
 /// The part of the base64 form that does not depend on what follows.

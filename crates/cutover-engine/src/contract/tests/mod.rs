@@ -1,10 +1,13 @@
 //! What this crate brings keeps the contract.
 
+mod shelf;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use cutover_core::ClientSecret;
 
+use self::shelf::{Shelves, Wrong};
 use super::{destination, journal};
 use crate::{Destination, Journal, Label, MemoryDestination, MemoryJournal};
 
@@ -64,4 +67,48 @@ async fn a_journal_in_memory_keeps_every_promise_that_memory_can() {
     report.assert();
     let not_asked: Vec<&str> = report.not_asked().map(|(promise, _)| promise.id).collect();
     assert_eq!(not_asked, ["JOUR-15"], "{report}");
+}
+
+#[tokio::test]
+async fn a_destination_behind_requests_can_keep_every_promise() {
+    let report = destination::check(&Shelves::new(Wrong::Nothing)).await;
+    report.assert();
+    assert_eq!(report.kept().count(), destination::PROMISES.len(), "{report}");
+}
+
+/// What is wrong with a destination, and the promise that has to tell.
+const MUTANTS: [(Wrong, &str); 24] = [
+    (Wrong::ForgetsAtPromote, "DEST-1"),
+    (Wrong::KeepsWhatIsDropped, "DEST-2"),
+    (Wrong::GoesBackToNothing, "DEST-3"),
+    (Wrong::KeepsWhatHadNoPredecessor, "DEST-4"),
+    (Wrong::PromotesNothing, "DEST-5"),
+    (Wrong::GoesBackToTheFirstSecret, "DEST-6"),
+    (Wrong::UndoesOthers, "DEST-7"),
+    (Wrong::RefusesOlderIds, "DEST-8"),
+    (Wrong::KeepsWhatWasRolledBack, "DEST-9"),
+    (Wrong::TakesBackWhatIsOver, "DEST-10"),
+    (Wrong::LeavesDryVersions, "DEST-11"),
+    (Wrong::TrimsSecrets, "DEST-12"),
+    (Wrong::NamesNoVersion, "DEST-13"),
+    (Wrong::ShowsWhatIsPending, "DEST-14"),
+    (Wrong::StagesWhatIsCurrent, "DEST-15"),
+    (Wrong::KeepsInMemory, "DEST-16"),
+    (Wrong::SharesPending, "DEST-17"),
+    (Wrong::PromotesInTwoSteps, "DEST-18"),
+    (Wrong::PromotesBeforeItRemembers, "DEST-19"),
+    (Wrong::TrustsOneRead, "DEST-20"),
+    (Wrong::PutsBackWhatFailed, "DEST-21"),
+    (Wrong::TakesOutBeforeItPutsIn, "DEST-22"),
+    (Wrong::QuotesInErrors, "DEST-23"),
+    (Wrong::StoresPlainText, "DEST-24"),
+];
+
+#[tokio::test]
+async fn every_promise_tells_a_destination_that_breaks_it() {
+    for ((wrong, expected), promise) in MUTANTS.into_iter().zip(destination::PROMISES) {
+        assert_eq!(promise.id, expected, "no mutant for {promise}");
+        let report = destination::check(&Shelves::new(wrong)).await;
+        assert!(report.broken().any(|(promise, _)| promise.id == expected), "{wrong:?} breaks {expected}: {report}");
+    }
 }
