@@ -14,6 +14,9 @@ pub enum Count {
     Double,
     /// P4: the old secret went, or readers got the new one, before that was safe.
     CutEarly,
+    /// P4 and P5: a hook did not run for what readers have, or before they had it, or not before what its readers used was
+    /// ended.
+    Untold,
     /// P5 and P7: it did not come to an end with a good secret in every destination, and no obstacle explains that.
     NotConverged,
     /// P1: success, or "nothing changed", was said of something else.
@@ -22,8 +25,8 @@ pub enum Count {
 
 impl Count {
     /// Every count.
-    pub const ALL: [Self; 6] =
-        [Self::Lost, Self::Leaked, Self::Double, Self::CutEarly, Self::NotConverged, Self::FalseSuccess];
+    pub const ALL: [Self; 7] =
+        [Self::Lost, Self::Leaked, Self::Double, Self::CutEarly, Self::Untold, Self::NotConverged, Self::FalseSuccess];
 
     /// Its name, in words.
     pub const fn name(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Count {
             Self::Leaked => "leaked",
             Self::Double => "double",
             Self::CutEarly => "cut early",
+            Self::Untold => "untold",
             Self::NotConverged => "not converged",
             Self::FalseSuccess => "false success",
         }

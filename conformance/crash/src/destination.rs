@@ -10,10 +10,11 @@ use cutover_engine::{Destination, DestinationError, Label, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::FileName;
+use crate::hook;
 use crate::place::{Place, Step};
 use crate::scenario::{DestinationOp, HowFailed};
 use crate::trace::{ProcessNo, SecretNo, What};
-use crate::world::World;
+use crate::world::{Stood, World};
 use crate::wrong::Wrong;
 
 /// The names of destinations, for errors.
@@ -62,14 +63,22 @@ impl SimDestination {
     ) -> Result<T, DestinationError> {
         self.pass(op, Step::Before).await;
         let trouble = self.world.trouble(self.nth, op);
-        if matches!(trouble, Some(HowFailed::Before | HowFailed::Lasts)) {
-            return Err(self.broken("it is out of order"));
+        match trouble {
+            Some(HowFailed::Before | HowFailed::Lasts | HowFailed::Passing) => {
+                return Err(self.broken("it is out of order"));
+            }
+            Some(HowFailed::Denied) => return Err(self.broken("permission denied")),
+            Some(HowFailed::After | HowFailed::Stale) | None => {}
+        }
+        if op != DestinationOp::Read {
+            let stands = self.stands();
+            self.world.lock().before_operation.insert(self.nth, stands);
         }
         let value = work.await?;
         self.pass(op, Step::Acknowledged).await;
         match trouble {
-            Some(_) => Err(self.broken("its answer was lost")),
-            None => Ok(value),
+            Some(HowFailed::After) => Err(self.broken("its answer was lost")),
+            _ => Ok(value),
         }
     }
 
@@ -79,7 +88,13 @@ impl SimDestination {
 
     /// One durable step, the `step`-th of an operation.
     async fn write(&self, op: DestinationOp, step: u8, file: FileName, bytes: Vec<u8>) {
-        self.world.lock().disk.replace(file, bytes);
+        {
+            let mut inner = self.world.lock();
+            if let Some(stood) = inner.before_operation.get(&self.nth).cloned() {
+                inner.before_write.insert(self.nth, stood);
+            }
+            inner.disk.replace(file, bytes);
+        }
         self.world.pass_torn(self.by, self.place(op, Step::Torn(step))).await;
         self.pass(op, Step::Written(step)).await;
         let forgets = self.world.is_wrong(Wrong::PROMOTE_FORGOTTEN) || self.world.is_wrong(Wrong::PROMOTE_ACKED_EARLY);
@@ -97,8 +112,21 @@ impl SimDestination {
     }
 
     fn side(&self) -> Side {
-        let bytes = self.world.lock().disk.read(FileName::Side(self.nth));
-        serde_json::from_slice(&bytes).unwrap_or_default()
+        side(&self.world.lock().disk.read(FileName::Side(self.nth)))
+    }
+
+    fn stands(&self) -> Stood {
+        let inner = self.world.lock();
+        (inner.disk.read(self.value()), inner.disk.read(FileName::Side(self.nth)))
+    }
+
+    /// What a read sees: what stands there, or what stood there before the latest write.
+    fn seen(&self) -> (String, Side) {
+        let stands = self.stands();
+        let mut inner = self.world.lock();
+        let stale = inner.reads_stale.take_if(|nth| *nth == self.nth).and_then(|nth| inner.before_write.get(&nth));
+        let (value, beside) = stale.cloned().unwrap_or(stands);
+        (text(value), side(&beside))
     }
 
     async fn remember(&self, op: DestinationOp, step: u8, side: &Side) {
@@ -132,7 +160,7 @@ impl SimDestination {
     fn held_by_all(&self, secret: Option<SecretNo>) -> bool {
         let inner = self.world.lock();
         (0..self.world.scenario.destinations).all(|nth| {
-            let side: Side = serde_json::from_slice(inner.disk.durable(FileName::Side(nth))).unwrap_or_default();
+            let side = side(inner.disk.durable(FileName::Side(nth)));
             let pending = side.pending.and_then(|(_, pending)| inner.number(pending.as_bytes()));
             secret.is_some() && (inner.reader(nth) == secret || pending == secret)
         })
@@ -177,12 +205,17 @@ impl Destination for SimDestination {
 
     async fn read(&self, label: Label) -> Result<Option<ClientSecret>, DestinationError> {
         let work = async {
-            let side = self.side();
+            let (current, side) = self.seen();
             let text = match label {
+                Label::Current if self.world.is_wrong(Wrong::READ_ASSUMED) => {
+                    // Not read, and so not noted as read back.
+                    let secret = side.pending.map_or(current, |(_, secret)| secret);
+                    return Ok(Some(ClientSecret::new(&secret)));
+                }
                 Label::Current if self.world.is_wrong(Wrong::PROMOTE_SKIPPED) && side.pending.is_some() => {
                     side.pending.map(|(_, secret)| secret)
                 }
-                Label::Current => Some(self.current()),
+                Label::Current => Some(current),
                 Label::Pending => side.pending.map(|(_, secret)| secret),
                 Label::Previous => side.promoted.map(|promoted| promoted.previous),
             };
@@ -206,6 +239,9 @@ impl Destination for SimDestination {
             let secret = self.world.lock().number(current.as_bytes());
             let (destination, held_by_all) = (self.nth, self.held_by_all(secret));
             self.world.note(self.by, What::Promoted { destination, secret, held_by_all });
+            if self.world.is_wrong(Wrong::HOOKS_EARLY) {
+                hook::run_all(&self.world, self.by);
+            }
             Ok(())
         };
         self.run(DestinationOp::Promote, work).await
@@ -243,6 +279,9 @@ impl Destination for SimDestination {
             if side.promoted.take_if(|promoted| promoted.attempt == attempt).is_some() {
                 self.remember(op, 1, &side).await;
             }
+            if self.world.is_wrong(Wrong::HOOKS_LATE) {
+                hook::run_all(&self.world, self.by);
+            }
             Ok(())
         };
         self.run(op, work).await
@@ -253,8 +292,12 @@ impl Destination for SimDestination {
 /// from before is kept.
 pub(crate) fn beside(world: &World, nth: u8) -> (bool, bool) {
     let inner = world.lock();
-    let side: Side = serde_json::from_slice(inner.disk.durable(FileName::Side(nth))).unwrap_or_default();
+    let side = side(inner.disk.durable(FileName::Side(nth)));
     (side.pending.is_some(), side.promoted.is_some())
+}
+
+fn side(bytes: &[u8]) -> Side {
+    serde_json::from_slice(bytes).unwrap_or_default()
 }
 
 fn text(bytes: Vec<u8>) -> String {

@@ -9,6 +9,8 @@ pub enum Place {
     Journal(&'static str, Step),
     /// At an operation of a destination, counted from 0.
     Destination(u8, &'static str, Step),
+    /// At a hook, counted from 0.
+    Hook(u8, Step),
     /// At a call to the vendor.
     Call(Op, Leg),
     /// In the middle of a wait.
@@ -88,6 +90,7 @@ impl fmt::Display for Place {
         match self {
             Self::Journal(op, step) => write!(f, "journal {op} {step}"),
             Self::Destination(nth, op, step) => write!(f, "destination {nth} {op} {step}"),
+            Self::Hook(nth, step) => write!(f, "hook {nth} {step}"),
             Self::Call(op, leg) => write!(f, "{} {leg}", op.name()),
             Self::Wait => f.write_str("waiting"),
             Self::Exit => f.write_str("over"),

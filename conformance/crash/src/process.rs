@@ -8,6 +8,7 @@ use cutover_engine::{Engine, Job};
 
 use crate::clock::SimClock;
 use crate::destination::SimDestination;
+use crate::hook::SimHook;
 use crate::journal::SimJournal;
 use crate::line::Line;
 use crate::subject::Link;
@@ -56,6 +57,8 @@ impl Process {
             let destination = Arc::new(SimDestination::open(world, by, nth));
             job.to(destination)
         });
+        let hooks = if SimHook::are_left_out(world) { 0 } else { world.scenario.hooks };
+        let job = (0..hooks).fold(job, |job, nth| job.then(Arc::new(SimHook::open(world, by, nth))));
         let engine = Engine::new(Arc::new(SimJournal::open(world, by)), clock);
         Self { world: Arc::clone(world), by, engine, job }
     }

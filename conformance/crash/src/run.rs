@@ -119,12 +119,24 @@ impl Run<'_> {
             self.settle();
             end = self.at_rest();
         }
-        if matches!(end, End::Unchanged | End::RolledBack | End::Superseded(_))
-            && self.world.scenario.obstacle().is_none()
-        {
-            self.once_more(&end);
+        let mut last = end.clone();
+        if self.world.scenario.can_be_mended() {
+            self.world.mend();
+            if matches!(end, End::Stuck(_)) {
+                last = self.goes_on();
+            }
+        }
+        if matches!(last, End::Unchanged | End::RolledBack | End::Superseded(_)) && self.world.obstacle().is_none() {
+            self.once_more(&last);
         }
         end
+    }
+
+    /// What stood in the way is gone, and it is taken up once more.
+    fn goes_on(&mut self) -> End {
+        (self.stuck, self.said) = (None, (String::new(), 0));
+        self.settle();
+        self.at_rest()
     }
 
     /// The first process, and those that take over from one that died.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use cutover_engine::Change;
 use jiff::Timestamp;
 
 use crate::place::Op;
@@ -105,6 +106,17 @@ pub(crate) enum What {
         /// Whether every destination held it, as pending or as current, after a power cut.
         held_by_all: bool,
     },
+    /// A hook ran.
+    Told {
+        /// Which.
+        hook: u8,
+        /// What it was told.
+        change: Change,
+        /// What the readers of each destination would get after a power cut now.
+        readers: Vec<Option<SecretNo>>,
+        /// What the application behind it uses now.
+        took: Option<SecretNo>,
+    },
     /// A destination acknowledged that it went back.
     WentBack {
         /// Which.
@@ -153,6 +165,9 @@ impl fmt::Display for What {
             }
             Self::Promoted { destination, secret, .. } => {
                 write!(f, "destination {destination}: promoted, {}", Named(*secret))
+            }
+            Self::Told { hook, change, took, .. } => {
+                write!(f, "hook {hook}: {}, takes {}", change.name(), Named(*took))
             }
             Self::WentBack { destination, secret, .. } => {
                 write!(f, "destination {destination}: went back to {}", Named(*secret))

@@ -16,7 +16,7 @@ use crate::disk::{Disk, Fate, FileName};
 use crate::journal::Index;
 use crate::late::Late;
 use crate::place::{Op, Place};
-use crate::scenario::{DestinationOp, HowFailed, Scenario};
+use crate::scenario::{DestinationOp, HowFailed, Scenario, Trouble};
 use crate::subject::{Class, Client, ClientKind, NO_SCOPE, SEED, is_scope_refused};
 use crate::token;
 use crate::trace::{Deed, ProcessNo, SecretNo, What};
@@ -60,6 +60,16 @@ pub(crate) struct Inner {
     pub(crate) pending: Option<SecretNo>,
     upsets_seen: Vec<u64>,
     destination_ops: BTreeMap<(u8, &'static str), u32>,
+    hook_runs: BTreeMap<u8, u32>,
+    /// What is broken was mended.
+    mended: bool,
+    /// What stood in a destination before its present operation, and before its latest write.
+    pub(crate) before_operation: BTreeMap<u8, Stood>,
+    pub(crate) before_write: BTreeMap<u8, Stood>,
+    /// A destination that reads what stood before its latest write, now.
+    pub(crate) reads_stale: Option<u8>,
+    /// What the application behind each hook uses.
+    pub(crate) applications: Vec<Option<SecretNo>>,
     process: ProcessNo,
     dead: Vec<ProcessNo>,
     points: Points,
@@ -69,6 +79,9 @@ pub(crate) struct Inner {
     /// Moves with everything by which two crashes could differ.
     version: u64,
 }
+
+/// What readers see of a destination, and what stands beside it.
+pub(crate) type Stood = (Vec<u8>, Vec<u8>);
 
 /// The points that the present process passes.
 #[derive(Default)]
@@ -137,6 +150,12 @@ impl World {
                 pending: None,
                 upsets_seen: vec![0; scenario.upsets.len()],
                 destination_ops: BTreeMap::new(),
+                hook_runs: BTreeMap::new(),
+                mended: false,
+                before_operation: BTreeMap::new(),
+                before_write: BTreeMap::new(),
+                reads_stale: None,
+                applications: vec![Some(SecretNo(0)); usize::from(scenario.hooks)],
                 process: ProcessNo(0),
                 dead: Vec::new(),
                 points: Points::default(),
@@ -373,12 +392,44 @@ impl World {
 
     /// Whether and how the next operation of this sort fails at a destination.
     pub(crate) fn trouble(&self, destination: u8, op: DestinationOp) -> Option<HowFailed> {
-        let trouble = self.scenario.trouble.filter(|it| it.destination == destination && it.operation == op)?;
+        let of_this = |it: &Trouble| it.operation == op || it.operation == DestinationOp::Any;
+        let trouble = self.scenario.trouble.filter(|it| it.destination == destination && of_this(it))?;
         let mut inner = self.lock();
-        let seen = inner.destination_ops.entry((destination, op.name())).or_default();
+        let seen = inner.destination_ops.entry((destination, trouble.operation.name())).or_default();
         *seen += 1;
-        let strikes = *seen == trouble.nth || trouble.how == HowFailed::Lasts && trouble.nth < *seen;
-        strikes.then_some(trouble.how)
+        let lasts = matches!(trouble.how, HowFailed::Lasts | HowFailed::Denied);
+        let strikes = *seen == trouble.nth || lasts && trouble.nth < *seen;
+        if trouble.how == HowFailed::Stale && strikes {
+            inner.reads_stale = Some(destination);
+        }
+        let mended = inner.mended && !self.is_wrong(Wrong::STAYS_DENIED);
+        (strikes && !mended).then_some(trouble.how)
+    }
+
+    /// Whether and how the next run of a hook fails.
+    pub(crate) fn hook_trouble(&self, hook: u8) -> Option<HowFailed> {
+        let trouble = self.scenario.hook_trouble.filter(|it| it.hook == hook)?;
+        let mut inner = self.lock();
+        let seen = inner.hook_runs.entry(hook).or_default();
+        *seen += 1;
+        let last = match trouble.how {
+            HowFailed::Lasts | HowFailed::Denied => u32::MAX,
+            HowFailed::Passing => trouble.nth + 1,
+            HowFailed::Before | HowFailed::After | HowFailed::Stale => trouble.nth,
+        };
+        let strikes = (trouble.nth..=last).contains(seen);
+        (strikes && !inner.mended).then_some(trouble.how)
+    }
+
+    /// Whatever is broken and can be mended works again.
+    pub(crate) fn mend(&self) {
+        self.lock().mended = true;
+    }
+
+    /// Why a rotation cannot come to an end by itself now, where that is so.
+    pub(crate) fn obstacle(&self) -> Option<&'static str> {
+        let mended = self.lock().mended && self.scenario.can_be_mended();
+        self.scenario.obstacle().filter(|_| !mended)
     }
 
     /// The first attempt that asked in this world: this one, where there was none before.

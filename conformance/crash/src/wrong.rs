@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::count::Count;
 
-/// A deliberate fault in a journal, a destination or an adapter. The engine is always the real one.
+/// A deliberate fault in a journal, a destination, a hook or an adapter. The engine is always the real one: what a wrong
+/// one would do is done by what stands around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Wrong(usize);
 
@@ -98,6 +99,22 @@ mistakes! {
         "the adapter logs the secret that it reads";
     LOGS_KEY "logs_key" Leaked "app/d1"
         "the adapter logs the idempotency key";
+    READ_ASSUMED "read_assumed" CutEarly "m2m/d2"
+        "what a destination was given counts as read back, unread";
+    BACK_FORGOTTEN "back_forgotten" CutEarly "m2m/d1/h1/dest0.read#7=stale/hook0.run#2=before/then=roll_back"
+        "the journal acknowledges that readers get the old secret back and records nothing; a stale read says that they have the new one";
+    STAYS_DENIED "stays_denied" NotConverged "m2m/d2/dest1.any#5=denied"
+        "a destination goes on refusing calls when its permission is there again";
+    HOOKS_LEFT_OUT "hooks_left_out" Untold "m2m/d1/h1"
+        "the old secret is retired and no hook runs";
+    HOOKS_LATE "hooks_late" Untold "connected_app/d1/h1"
+        "hooks run when the old secret is retired already";
+    HOOKS_EARLY "hooks_early" Untold "app/d2/h1"
+        "hooks run as soon as one destination of two has the new secret";
+    HOOK_RECORDED_EARLY "hook_recorded_early" Untold "api/d1/h1"
+        "the journal has it that every hook ran as soon as the new secret is promoted";
+    HOOK_DEAF "hook_deaf" Untold "m2m/d1/h1/then=roll_back"
+        "a hook takes up the new secret, and not the one from before when readers have it again";
     QUOTES_SECRET "quotes_secret" Leaked "m2m/d2/dest1.stage#1=before"
         "a destination puts the secret in a log line when it fails";
 }

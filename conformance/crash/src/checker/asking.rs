@@ -91,7 +91,11 @@ impl Asked {
                 self.unsettled.remove(op);
             }
             What::Answered { op, shows, .. } => self.answered(class, *op, *shows),
-            What::Acted { .. } | What::ReadBack { .. } | What::Promoted { .. } | What::WentBack { .. } => {}
+            What::Acted { .. }
+            | What::ReadBack { .. }
+            | What::Promoted { .. }
+            | What::Told { .. }
+            | What::WentBack { .. } => {}
         }
     }
 

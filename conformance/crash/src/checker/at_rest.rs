@@ -5,7 +5,7 @@ use crate::subject::Class;
 use crate::trace::SecretNo;
 use crate::world::World;
 
-use super::{End, tidy};
+use super::{End, telling, tidy};
 
 /// Which secrets the vendor accepts now, asked as an application would ask.
 pub(crate) fn accepted(world: &World) -> Vec<SecretNo> {
@@ -62,11 +62,13 @@ pub(crate) fn rest(world: &World, end: &End, base: SecretNo) {
             claims_rotated(world, base);
             tidy(world, end);
             left_behind(world, &good, readers.first().copied().flatten());
+            telling::rest(world, end, &good, readers.first().copied().flatten());
         }
         End::Unchanged | End::RolledBack => {
             claims_unchanged(world, base);
             tidy(world, end);
             left_behind(world, &good, Some(base));
+            telling::rest(world, end, &good, Some(base));
         }
         End::Superseded(reason) => {
             tidy(world, end);
@@ -77,7 +79,10 @@ pub(crate) fn rest(world: &World, end: &End, base: SecretNo) {
                 world.violate(Count::NotConverged, format!("nobody else rotates here, and it ended with: {reason}"));
             }
         }
-        End::Stuck(sentence) => stuck(world, sentence, &good, &readers, base),
+        End::Stuck(sentence) => {
+            stuck(world, sentence, &good, &readers, base);
+            telling::rest(world, end, &good, None);
+        }
     }
 }
 
@@ -115,7 +120,7 @@ fn left_behind(world: &World, good: &[SecretNo], wanted: Option<SecretNo>) {
 /// It stands still. That is no failure where something outside stands in the way, it is said what, and nobody is cut off
 /// who need not be.
 fn stuck(world: &World, sentence: &str, good: &[SecretNo], readers: &[Option<SecretNo>], base: SecretNo) {
-    if world.scenario.obstacle().is_none() {
+    if world.obstacle().is_none() {
         world.violate(Count::NotConverged, format!("it stands still: {sentence}"));
     }
     if sentence.trim().is_empty() {

@@ -7,6 +7,7 @@
 mod asking;
 mod at_rest;
 mod retiring;
+mod telling;
 
 use crate::count::{Count, Violation};
 use crate::destination::beside;
@@ -35,6 +36,7 @@ pub enum End {
 pub(crate) fn all(world: &World) -> Vec<Violation> {
     asking::check(world);
     retiring::check(world);
+    telling::check(world);
     leaks(world);
     let mut violations = std::mem::take(&mut world.lock().violations);
     violations.dedup();

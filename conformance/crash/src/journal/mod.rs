@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_core::{Attempt, KeepError, Reply, ReplyKeeper, ReplySlot, Target, TargetId};
-use cutover_engine::{Event, Journal, JournalError, Lease, Recorded};
+use cutover_engine::{Change, Entry, Event, Journal, JournalError, Lease, Recorded};
 use cutover_stores::{Purpose, SealContext};
 use jiff::Timestamp;
 
@@ -91,6 +91,11 @@ impl SimJournal {
         if world.is_wrong(Wrong::REPEAT_FORGOTTEN)
             && let Record::Event { begins: Some(begins), .. } = &record
             && 1 < begins.issue
+        {
+            return;
+        }
+        if world.is_wrong(Wrong::BACK_FORGOTTEN)
+            && matches!(&record, Record::Event { event, .. } if is_on_the_way_back(event))
         {
             return;
         }
@@ -289,7 +294,11 @@ impl Journal for SimJournal {
         let hidden = self.world.is_wrong(Wrong::UNFINISHED_HIDDEN) && 1 < self.by.0;
         let of_target = |kept: &Kept| target.is_none_or(|target| target == kept.target.id());
         let wanted = |kept: &Kept| !kept.ended && !hidden && of_target(kept);
-        self.look("unfinished", |inner| inner.journal.recorded(wanted)).await
+        let mut open = self.look("unfinished", |inner| inner.journal.recorded(wanted)).await?;
+        if self.world.is_wrong(Wrong::HOOK_RECORDED_EARLY) {
+            open.iter_mut().for_each(call_hooks_done);
+        }
+        Ok(open)
     }
 
     async fn history(&self, target: Option<&TargetId>, limit: u32) -> Result<Vec<Recorded>, JournalError> {
@@ -298,6 +307,22 @@ impl Journal for SimJournal {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(all.split_off(all.len().saturating_sub(limit)))
     }
+}
+
+fn is_on_the_way_back(event: &Event) -> bool {
+    matches!(event, Event::GoingBack | Event::HookRan { change: Change::RolledBack, .. })
+}
+
+/// Adds to what was recorded that the first hook ran, wherever readers were given a new secret.
+fn call_hooks_done(recorded: &mut Recorded) {
+    let mut entries = Vec::new();
+    for entry in std::mem::take(&mut recorded.entries) {
+        let promoted = entry.event == Event::Promoted;
+        let ran = Event::HookRan { hook: "reload".to_owned(), change: Change::Promoted };
+        let ran = promoted.then_some(Entry { at: entry.at, event: ran });
+        entries.extend([Some(entry), ran].into_iter().flatten());
+    }
+    recorded.entries = entries;
 }
 
 fn key(attempt: &Attempt) -> &str {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cutover_emulator::Emulator;
 
-use super::{DestinationOp, HowFailed, Scenario, Then, Trouble};
+use super::{DestinationOp, HookTrouble, HowFailed, Scenario, Then, Trouble};
 use crate::subject::{Class, ClientKind};
 use crate::sweep::Kind;
 
@@ -140,9 +140,21 @@ pub fn groups() -> Vec<Group> {
         },
         Group {
             name: "destinations",
-            about: "kind × 2 destinations, one failing at each of its operations (once before, once after, for ever)",
+            about: "kind × 2 destinations, one failing at each of its operations (once before, once after, until it is mended)",
             kind: Kind::Single,
             scenarios: destinations(),
+        },
+        Group {
+            name: "stale and denied",
+            about: "kind × 2 destinations, one reading once what was there before the latest write, or refusing every call from any one on until that is mended × resumed, rolled back",
+            kind: Kind::Single,
+            scenarios: stale_and_denied(),
+        },
+        Group {
+            name: "hooks",
+            about: "kind × hooks × what goes wrong with the vendor or a hook (once before, once after, twice in passing, until it is mended) or with a read × resumed, rolled back, the next at once, two workers",
+            kind: Kind::Single,
+            scenarios: hooks(),
         },
         Group {
             name: "pauses",
@@ -177,6 +189,12 @@ pub fn groups() -> Vec<Group> {
             about: "kind × (no fault, lost answer, lost request, cut answer; lost completion, rolled back, rolled back and then resumed) × every pair of points, 1 destination",
             kind: Kind::Pairs,
             scenarios: pairs(),
+        },
+        Group {
+            name: "pairs with a hook",
+            about: "kind × (resumed; rolled back, rolled back and then resumed) × every pair of points, 1 destination and 1 hook",
+            kind: Kind::Pairs,
+            scenarios: pairs_with_a_hook(),
         },
     ]
 }
@@ -253,7 +271,7 @@ fn destinations() -> Vec<Scenario> {
         for (destination, operation) in [0, 1].into_iter().flat_map(|it| DestinationOp::ALL.map(|op| (it, op))) {
             let last = if operation == DestinationOp::Read { 6 } else { 1 };
             for nth in 1..=last {
-                for how in HowFailed::ALL {
+                for how in [HowFailed::Before, HowFailed::After, HowFailed::Lasts] {
                     let trouble = Some(Trouble { destination, operation, nth, how });
                     // Nobody goes back in a straight rotation; a lost completion is where one is rolled back.
                     let then = if operation == DestinationOp::RollBack { Then::RollBack } else { Then::Resume };
@@ -262,6 +280,79 @@ fn destinations() -> Vec<Scenario> {
             }
         }
     }
+    scenarios
+}
+
+/// How many calls a destination gets in a straight rotation.
+const CALLS: u32 = 9;
+/// And when it is rolled back after a crash.
+const CALLS_BACK: u32 = 12;
+
+fn stale_and_denied() -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    for (straight, destination) in every(2).into_iter().flat_map(|it| [0, 1].map(|nth| (it.clone(), nth))) {
+        let two_phase = straight.kind.class() == Class::TwoPhase;
+        let mut add = |operation, nth, how, then| {
+            let trouble = Some(Trouble { destination, operation, nth, how });
+            scenarios.push(Scenario { trouble, then, ..straight.clone() });
+        };
+        (1..=6).for_each(|nth| add(DestinationOp::Read, nth, HowFailed::Stale, Then::Resume));
+        (1..=CALLS).for_each(|nth| add(DestinationOp::Any, nth, HowFailed::Denied, Then::Resume));
+        if two_phase {
+            (3..=8).for_each(|nth| add(DestinationOp::Read, nth, HowFailed::Stale, Then::RollBack));
+            (4..=CALLS_BACK).for_each(|nth| add(DestinationOp::Any, nth, HowFailed::Denied, Then::RollBack));
+        }
+    }
+    scenarios
+}
+
+fn hooked(kind: ClientKind, destinations: u8, hooks: u8) -> Scenario {
+    Scenario { hooks, ..Scenario::new(kind, destinations) }
+}
+
+fn hooks() -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    for kind in ClientKind::ALL {
+        let two_phase = kind.class() == Class::TwoPhase;
+        let straight = hooked(kind, 2, 2);
+        scenarios.extend(with_faults(&straight, &["", "issue#1=lose_answer", "issue#1=deliver_late:3"]));
+        scenarios.push(next(hooked(kind, 1, 1)));
+        scenarios.push(Scenario { stall: true, ..straight.clone() });
+        scenarios.push(Scenario { pause: Duration::from_secs(25 * 60 * 60), ..straight.clone() });
+        let back = Scenario { then: Then::RollBack, ..straight.clone() };
+        scenarios.push(back.clone());
+        if two_phase {
+            scenarios.extend(with_faults(&straight, &["complete#1=lose_answer", "complete#1=lose_request"]));
+            scenarios.extend(with_faults(&back, &["complete#1=lose_answer", "complete#1=deliver_late:1"]));
+        }
+        for (hook, how) in [0, 1].into_iter().flat_map(|hook| HOOKS_FAIL.map(|how| (hook, how))) {
+            let hook_trouble = |nth| Some(HookTrouble { hook, nth, how });
+            scenarios.push(Scenario { hook_trouble: hook_trouble(1), ..hooked(kind, 1, 2) });
+            if two_phase {
+                let back = Scenario { then: Then::RollBack, ..hooked(kind, 1, 2) };
+                scenarios.extend([1, 2].map(|nth| Scenario { hook_trouble: hook_trouble(nth), ..back.clone() }));
+            }
+        }
+        // The reads by which it is seen that readers have what a hook is about to tell.
+        let reads = if two_phase { 3..=9 } else { 3..=5 };
+        let thens = if two_phase { vec![Then::Resume, Then::RollBack] } else { vec![Then::Resume] };
+        for (nth, then) in reads.flat_map(|nth| thens.iter().map(move |then| (nth, *then))) {
+            let trouble = Trouble { destination: 0, operation: DestinationOp::Read, nth, how: HowFailed::Stale };
+            // A hook that fails on the way back leads forward again.
+            let fails = HookTrouble { hook: 0, nth: 2, how: HowFailed::Before };
+            let hook_trouble = (then == Then::RollBack).then_some(fails);
+            scenarios.push(Scenario { trouble: Some(trouble), hook_trouble, then, ..hooked(kind, 1, 1) });
+        }
+    }
+    scenarios
+}
+
+const HOOKS_FAIL: [HowFailed; 4] = [HowFailed::Before, HowFailed::After, HowFailed::Passing, HowFailed::Lasts];
+
+fn pairs_with_a_hook() -> Vec<Scenario> {
+    let mut scenarios: Vec<_> = ClientKind::ALL.into_iter().map(|kind| hooked(kind, 1, 1)).collect();
+    let straight = hooked(ClientKind::M2m, 1, 1);
+    scenarios.extend([Then::RollBack, Then::ChangeMind].map(|then| Scenario { then, ..straight.clone() }));
     scenarios
 }
 

@@ -24,12 +24,16 @@ pub struct Scenario {
     pub kind: ClientKind,
     /// How many destinations.
     pub destinations: u8,
+    /// How many hooks, each with an application behind it that reads a destination when its hook runs and never else.
+    pub hooks: u8,
     /// Switches of the vendor that are not at their default, each as in `stytch.secret_length=44`.
     pub switches: Vec<String>,
     /// What goes wrong on the line.
     pub upsets: Vec<Upset>,
     /// What goes wrong with a destination.
     pub trouble: Option<Trouble>,
+    /// What goes wrong with a hook.
+    pub hook_trouble: Option<HookTrouble>,
     /// Whether Zitadel's v2 services make the secret.
     pub v2: bool,
     /// How long nobody takes the rotation up after a crash.
@@ -71,7 +75,18 @@ pub struct Trouble {
     pub destination: u8,
     /// Its operation.
     pub operation: DestinationOp,
-    /// Which of those operations, from 1; every one from there on when it `lasts`.
+    /// Which of those operations, from 1; every one from there on when it `lasts` or is `denied`.
+    pub nth: u32,
+    /// How it fails.
+    pub how: HowFailed,
+}
+
+/// A hook that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HookTrouble {
+    /// Which, from 0.
+    pub hook: u8,
+    /// Which of its runs, from 1.
     pub nth: u32,
     /// How it fails.
     pub how: HowFailed,
@@ -92,17 +107,25 @@ pub enum DestinationOp {
     RollBack,
     /// Removing the one before.
     Forget,
+    /// Any of these, counted together.
+    Any,
 }
 
-/// How an operation fails.
+/// How an operation of a destination fails, or a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HowFailed {
     /// Once; nothing was done.
     Before,
     /// Once; it was done all the same.
     After,
-    /// From then on for ever; nothing is done.
+    /// From then on until it is mended; nothing is done.
     Lasts,
+    /// Twice, for a reason that passes; nothing is done.
+    Passing,
+    /// Once, it reads what was there before the latest write.
+    Stale,
+    /// From then on, until it is mended, the permission is gone.
+    Denied,
 }
 
 impl Scenario {
@@ -111,9 +134,11 @@ impl Scenario {
         Self {
             kind,
             destinations,
+            hooks: 0,
             switches: Vec::new(),
             upsets: Vec::new(),
             trouble: None,
+            hook_trouble: None,
             v2: false,
             pause: Duration::ZERO,
             then: Then::Resume,
@@ -147,8 +172,8 @@ impl Scenario {
 
     /// Why a rotation cannot come to an end by itself in this scenario, where that is so.
     pub fn obstacle(&self) -> Option<&'static str> {
-        if self.trouble.is_some_and(|trouble| trouble.how == HowFailed::Lasts) {
-            return Some("a destination that stays broken");
+        if self.can_be_mended() {
+            return Some("a destination or a hook that stays broken");
         }
         if self.switches.iter().any(|switch| switch == "zitadel.management_v1=removed") {
             return Some("a server without the interface that the adapter uses");
@@ -157,6 +182,14 @@ impl Scenario {
             return Some("a server without the interface that the adapter uses");
         }
         None
+    }
+}
+
+impl Scenario {
+    /// Whether something is broken until somebody mends it.
+    pub fn can_be_mended(&self) -> bool {
+        let hows = [self.trouble.map(|it| it.how), self.hook_trouble.map(|it| it.how)];
+        hows.into_iter().flatten().any(|how| matches!(how, HowFailed::Lasts | HowFailed::Denied))
     }
 }
 
@@ -173,19 +206,23 @@ impl DestinationOp {
             Self::Promote => "promote",
             Self::RollBack => "roll_back",
             Self::Forget => "forget_previous",
+            Self::Any => "any",
         }
     }
 }
 
 impl HowFailed {
     /// Every way.
-    pub const ALL: [Self; 3] = [Self::Before, Self::After, Self::Lasts];
+    pub const ALL: [Self; 6] = [Self::Before, Self::After, Self::Lasts, Self::Passing, Self::Stale, Self::Denied];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Before => "before",
             Self::After => "after",
             Self::Lasts => "lasts",
+            Self::Passing => "passing",
+            Self::Stale => "stale",
+            Self::Denied => "denied",
         }
     }
 }
@@ -193,9 +230,15 @@ impl HowFailed {
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/d{}", self.kind, self.destinations)?;
+        if self.hooks > 0 {
+            write!(f, "/h{}", self.hooks)?;
+        }
         self.switches.iter().try_for_each(|switch| write!(f, "/{switch}"))?;
         self.upsets.iter().try_for_each(|upset| write!(f, "/{upset}"))?;
         if let Some(trouble) = &self.trouble {
+            write!(f, "/{trouble}")?;
+        }
+        if let Some(trouble) = &self.hook_trouble {
             write!(f, "/{trouble}")?;
         }
         if self.v2 {
@@ -237,8 +280,12 @@ impl Scenario {
         match part.split_once('=') {
             None if part == "stall" => self.stall = true,
             None => {
-                let count = part.strip_prefix('d').and_then(|count| count.parse().ok());
-                self.destinations = count.filter(|count| (1..=3).contains(count)).ok_or_else(unknown)?;
+                let count = |letter| part.strip_prefix(letter).and_then(|count| count.parse().ok());
+                match (count('d'), count('h')) {
+                    (Some(destinations @ 1..=3), _) => self.destinations = destinations,
+                    (_, Some(hooks @ 1..=3)) => self.hooks = hooks,
+                    _ => return Err(unknown()),
+                }
             }
             Some(("api", "v2")) => self.v2 = true,
             Some(("then", "roll_back")) => self.then = Then::RollBack,
@@ -250,6 +297,9 @@ impl Scenario {
             }
             Some(("wrong", name)) => self.wrong = Some(name.parse()?),
             Some((what, _)) if what.starts_with("dest") && what.contains('#') => self.trouble = Some(part.parse()?),
+            Some((what, _)) if what.starts_with("hook") && what.contains('#') => {
+                self.hook_trouble = Some(part.parse()?);
+            }
             Some((what, _)) if what.contains('#') => self.upsets.push(part.parse()?),
             Some((what, _)) if what.contains('.') => self.switches.push(part.to_owned()),
             Some(_) => return Err(unknown()),
@@ -284,18 +334,42 @@ impl FromStr for Trouble {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let read = || {
+        let mut known = DestinationOp::ALL.into_iter().chain([DestinationOp::Any]);
+        let mut read = || {
             let (what, how) = text.strip_prefix("dest")?.split_once('=')?;
             let (destination, rest) = what.split_once('.')?;
             let (operation, nth) = rest.split_once('#')?;
             Some(Self {
                 destination: destination.parse().ok()?,
-                operation: DestinationOp::ALL.into_iter().find(|op| op.name() == operation)?,
+                operation: known.find(|op| op.name() == operation)?,
                 nth: nth.parse().ok()?,
                 how: HowFailed::ALL.into_iter().find(|known| known.name() == how)?,
             })
         };
         read().ok_or_else(|| format!("{text:?} says no trouble of a destination"))
+    }
+}
+
+impl fmt::Display for HookTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "hook{}.run#{}={}", self.hook, self.nth, self.how.name())
+    }
+}
+
+impl FromStr for HookTrouble {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = || {
+            let (what, how) = text.strip_prefix("hook")?.split_once('=')?;
+            let (hook, nth) = what.split_once(".run#")?;
+            Some(Self {
+                hook: hook.parse().ok()?,
+                nth: nth.parse().ok()?,
+                how: HowFailed::ALL.into_iter().find(|known| known.name() == how)?,
+            })
+        };
+        read().ok_or_else(|| format!("{text:?} says no trouble of a hook"))
     }
 }
 
@@ -311,6 +385,9 @@ mod tests {
             "api/d2/issue#1-2=cut_body:40/verify#1-4=refuse_connection/then=next",
             "oidc/d2/dest1.promote#1=lasts/api=v2/then=roll_back",
             "connected_app/d1/stall/wrong=no_fence",
+            "m2m/d2/h2/dest0.read#3=stale/then=roll_back",
+            "app/d2/dest1.any#8=denied",
+            "app/d1/h1/hook0.run#1=passing",
         ] {
             let scenario: Scenario = text.parse().expect(text);
             assert_eq!(scenario.to_string(), text);
@@ -319,8 +396,17 @@ mod tests {
 
     #[test]
     fn what_is_no_scenario_is_refused() {
-        for text in ["", "m2n", "m2m/d9", "m2m/what", "m2m/issue#1=explode", "m2m/then=dance", "m2m/dest0.fly#1=before"]
-        {
+        for text in [
+            "",
+            "m2n",
+            "m2m/d9",
+            "m2m/what",
+            "m2m/issue#1=explode",
+            "m2m/then=dance",
+            "m2m/dest0.fly#1=before",
+            "m2m/h9",
+            "m2m/hook0.fly#1=before",
+        ] {
             assert!(text.parse::<Scenario>().is_err(), "{text}");
         }
     }

@@ -34,6 +34,24 @@ fn a_rotation_of_any_kind_that_dies_anywhere_once_breaks_no_promise() {
 }
 
 #[test]
+fn hooks_and_destinations_that_fail_and_are_mended_break_no_promise_wherever_a_rotation_dies() {
+    watch_logs();
+    for text in [
+        "m2m/d2/h2",
+        "api/d1/h1/issue#1=lose_answer",
+        "m2m/d1/h2/hook1.run#1=lasts/then=roll_back",
+        "machine_user/d1/h1/hook0.run#1=passing",
+        "connected_app/d2/dest0.read#4=stale/then=roll_back",
+        "app/d2/dest1.any#5=denied",
+    ] {
+        let (tally, findings) = scenario_swept(&scenario(text), Kind::Single);
+        assert!(findings.is_empty(), "{text}: {findings:#?}");
+        let lasts = text.contains("lasts") || text.contains("denied");
+        assert_eq!(tally.named() > 0, lasts, "{text}: {tally:?}");
+    }
+}
+
+#[test]
 fn a_finding_is_seen_again_by_the_id_that_it_names() {
     watch_logs();
     let (_, findings) = scenario_swept(&scenario("app/d1/wrong=logs_key"), Kind::Single);
