@@ -1,16 +1,24 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod commits;
 mod disk;
 pub mod key_file;
 mod sealing;
 
 #[cfg(feature = "file")]
 mod file;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use commits::Commits;
 #[cfg(feature = "file")]
 pub use file::{FileDestination, InvalidEntry};
+#[cfg(feature = "postgres")]
+pub use postgres::{Due, DueOnly, LeaseClock, PostgresJournal, PostgresOptions};
 pub use sealing::{KeyId, MalformedKey, OpenError, Purpose, SealContext, SealingKey, SealingKeys};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{Commits, SqliteJournal, SqliteOptions};
+pub use sqlite::{SqliteJournal, SqliteOptions};

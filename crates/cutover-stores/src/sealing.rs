@@ -142,6 +142,12 @@ impl SealingKeys {
         &self.current
     }
 
+    /// The keys that only open.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn older(&self) -> impl Iterator<Item = &SealingKey> {
+        self.older.iter()
+    }
+
     /// Seals bytes for one use in one place.
     ///
     /// Form: a byte with the number of the form, four bytes with the id of the key, a fresh random nonce of 24 bytes,

@@ -29,8 +29,8 @@ use self::records::Which;
 use self::replies::Done;
 use self::reserve::Reserve;
 use self::workers::{Dead, Worker};
-pub use self::writer::Commits;
 use self::writer::{Durability, Habits, Operation, Writer};
+use crate::commits::Commits;
 use crate::disk;
 use crate::sealing::SealingKeys;
 

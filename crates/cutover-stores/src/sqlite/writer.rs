@@ -43,6 +43,7 @@ use tokio::sync::oneshot;
 
 use super::failure::Failure;
 use super::records::Probe;
+use crate::commits::Commits;
 
 /// So that whoever came first is not kept waiting while ever more join.
 const TOGETHER_MAX: usize = 1024;
@@ -73,18 +74,6 @@ pub(super) struct Habits {
     pub(super) share: bool,
     /// After how long without work that which is not synced yet is synced by itself.
     pub(super) quiet: Duration,
-}
-
-/// What a journal has written since it was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Commits {
-    /// Operations that were done.
-    pub operations: u64,
-    /// Commits that they were done in.
-    pub commits: u64,
-    /// Those of the commits that were synced to the disk before anybody was told.
-    pub synced: u64,
 }
 
 /// The queue's end that callers have. Dropping it ends the thread once the queue is empty.

@@ -4,8 +4,10 @@
 mod destination_contract;
 #[cfg(feature = "file")]
 mod file;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod journal_contract;
 mod key_file;
+#[cfg(feature = "postgres")]
+mod postgres_journal;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -1,0 +1,175 @@
+//! Which targets are left for one worker of several.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cutover_core::{Attempt, KeepError, Reply, ReplyKeeper, ReplySlot, Target, TargetId};
+use cutover_engine::{Event, Journal, JournalError, Lease, Recorded};
+use jiff::Timestamp;
+use sqlx::{PgConnection, Row as _};
+
+use super::PostgresJournal;
+use super::failure::Failure;
+use super::server::Statement;
+
+/// A target that is unfinished, or was not rotated since some time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The target.
+    pub target: TargetId,
+    /// Whether a worker has it in hand, as far as the journal knows.
+    pub in_hand: bool,
+    /// Whether a rotation of it is unfinished.
+    pub unfinished: bool,
+}
+
+/// Looks which of the targets are due.
+pub(super) struct LookUp {
+    pub(super) targets: Vec<String>,
+    pub(super) since: Timestamp,
+}
+
+impl Statement for LookUp {
+    type Output = Vec<Due>;
+
+    async fn send(&self, connection: &mut PgConnection, _again: bool) -> Result<Vec<Due>, Failure> {
+        let rows = sqlx::query(
+            "SELECT wanted.target, coalesce(clock_timestamp() < expires_at AND holder IS NOT NULL, false), open
+             FROM unnest($1::text[]) WITH ORDINALITY AS wanted (target, nth)
+             LEFT JOIN leases ON leases.target = wanted.target
+             CROSS JOIN LATERAL (
+                SELECT EXISTS (SELECT 1 FROM attempts WHERE target = wanted.target AND NOT ended) AS open
+             ) AS unfinished
+             WHERE open OR NOT EXISTS (
+                SELECT 1 FROM attempts WHERE target = wanted.target AND $2::text::timestamptz <= finished_at
+             )
+             ORDER BY nth",
+        )
+        .bind(&self.targets)
+        .bind(self.since.to_string())
+        .fetch_all(connection)
+        .await?;
+        let due = |row: &sqlx::postgres::PgRow| -> Result<Due, Failure> {
+            let target: String = row.try_get(0)?;
+            let target =
+                TargetId::new(target).map_err(|_| Failure::Unreadable("a target has no valid name".to_owned()))?;
+            Ok(Due { target, in_hand: row.try_get(1)?, unfinished: row.try_get(2)? })
+        };
+        rows.iter().map(due).collect()
+    }
+}
+
+/// A journal for one worker of several: it gives out no lease on a target that another worker has rotated meanwhile.
+///
+/// Looking at the journal first is not enough. Between the look and the lease another worker may rotate the target and
+/// give it back; then it would be rotated twice. So here the look comes after the lease.
+pub struct DueOnly {
+    journal: Arc<PostgresJournal>,
+    since: Mutex<Timestamp>,
+    rotated: Mutex<BTreeSet<TargetId>>,
+}
+
+impl DueOnly {
+    /// Counts a target as due when it is unfinished or was not rotated since then.
+    pub fn new(journal: Arc<PostgresJournal>, since: Timestamp) -> Self {
+        Self { journal, since: Mutex::new(since), rotated: Mutex::default() }
+    }
+
+    /// Counts from another time on.
+    pub fn set_since(&self, since: Timestamp) {
+        if let Ok(mut held) = self.since.lock() {
+            *held = since;
+        }
+    }
+
+    /// Whether the lease on `target` was refused because it had been rotated; forgets it.
+    pub fn was_rotated(&self, target: &TargetId) -> bool {
+        self.rotated.lock().is_ok_and(|mut rotated| rotated.remove(target))
+    }
+
+    fn since(&self) -> Timestamp {
+        self.since.lock().map_or(Timestamp::MIN, |since| *since)
+    }
+}
+
+#[async_trait]
+impl ReplyKeeper for DueOnly {
+    async fn keep(&self, slot: &ReplySlot, reply: &Reply) -> Result<(), KeepError> {
+        self.journal.keep(slot, reply).await
+    }
+
+    async fn recall(&self, slot: &ReplySlot) -> Result<Option<Reply>, KeepError> {
+        self.journal.recall(slot).await
+    }
+}
+
+#[async_trait]
+impl Journal for DueOnly {
+    async fn preflight(&self) -> Result<(), JournalError> {
+        self.journal.preflight().await
+    }
+
+    /// # Errors
+    /// [`JournalError::Busy`] without an end also when the target is not due any more; [`DueOnly::was_rotated`] tells.
+    async fn lease(&self, target: &TargetId, now: Timestamp, ttl: Duration) -> Result<Lease, JournalError> {
+        let lease = self.journal.lease(target, now, ttl).await?;
+        match self.journal.due(std::slice::from_ref(target), self.since()).await {
+            Ok(due) if !due.is_empty() => Ok(lease),
+            looked => {
+                self.journal.release(&lease).await?;
+                looked?;
+                if let Ok(mut rotated) = self.rotated.lock() {
+                    rotated.insert(target.clone());
+                }
+                Err(JournalError::Busy { target: target.clone(), until: None })
+            }
+        }
+    }
+
+    async fn renew(&self, lease: &Lease, now: Timestamp, ttl: Duration) -> Result<(), JournalError> {
+        self.journal.renew(lease, now, ttl).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), JournalError> {
+        self.journal.release(lease).await
+    }
+
+    async fn append(
+        &self,
+        lease: &Lease,
+        target: &Target,
+        attempt: &Attempt,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        self.journal.append(lease, target, attempt, event, at).await
+    }
+
+    async fn note(
+        &self,
+        lease: &Lease,
+        target: &Target,
+        attempt: &Attempt,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        self.journal.note(lease, target, attempt, event, at).await
+    }
+
+    async fn unfinished(&self, target: Option<&TargetId>) -> Result<Vec<Recorded>, JournalError> {
+        self.journal.unfinished(target).await
+    }
+
+    async fn history(&self, target: Option<&TargetId>, limit: u32) -> Result<Vec<Recorded>, JournalError> {
+        self.journal.history(target, limit).await
+    }
+}
+
+impl fmt::Debug for DueOnly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DueOnly").field("journal", &self.journal).field("since", &self.since()).finish_non_exhaustive()
+    }
+}

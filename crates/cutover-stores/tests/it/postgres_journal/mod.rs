@@ -1,0 +1,5 @@
+//! The PostgreSQL journal at a real server.
+
+mod cluster;
+mod proxy;
+mod with_postgres;
