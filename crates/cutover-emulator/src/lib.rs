@@ -13,6 +13,7 @@ pub mod hopae;
 mod json;
 mod log;
 pub mod model;
+mod models;
 pub mod secret;
 mod seeds;
 #[cfg(feature = "server")]

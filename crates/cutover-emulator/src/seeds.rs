@@ -1,14 +1,11 @@
 //! The vendors as they are at first, and what a caller has to know of them.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 
 use crate::hopae::{Hopae, HopaeSeed};
-use crate::model::Model;
 use crate::stytch::{Stytch, StytchSeed};
-use crate::vendor::Vendor;
 use crate::zitadel::{Zitadel, ZitadelSeed};
 
 /// The credentials and targets that the vendors were seeded with.
@@ -47,15 +44,6 @@ impl fmt::Debug for SeededSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SeededSecret(..)")
     }
-}
-
-/// Every vendor, seeded.
-pub(crate) fn models(seed: u64, targets: usize) -> BTreeMap<Vendor, Box<dyn Model>> {
-    let mut models: BTreeMap<Vendor, Box<dyn Model>> = BTreeMap::new();
-    models.insert(Vendor::Stytch, Box::new(Stytch::new(seed, targets)));
-    models.insert(Vendor::Hopae, Box::new(Hopae::new(seed, targets)));
-    models.insert(Vendor::Zitadel, Box::new(Zitadel::new(seed, targets)));
-    models
 }
 
 /// What a caller has to know of them.

@@ -1,6 +1,5 @@
 //! Every emulated vendor in one place: their clock, their faults and what they saw.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,8 +13,9 @@ use crate::disturb;
 use crate::exchange::{Exchange, Ticket};
 use crate::faults::{Fault, FaultKind, NotAFault, pattern_matches};
 use crate::log::{Log, LogEntry, Noted};
-use crate::model::{Model, Request, UnknownBehaviour};
-use crate::seeds::{Seeds, models, seeds};
+use crate::model::{Request, UnknownBehaviour};
+use crate::models::Models;
+use crate::seeds::{Seeds, seeds};
 use crate::vendor::{UnknownVendor, Vendor};
 
 /// The name under which requests count that no route of the vendor fits.
@@ -44,7 +44,7 @@ struct Recipe {
 
 struct World {
     clock: Clock,
-    models: BTreeMap<Vendor, Box<dyn Model>>,
+    models: Models,
     faults: Vec<Armed>,
     handled: Vec<(Vendor, &'static str, u64)>,
     late: Vec<Late>,
@@ -191,16 +191,14 @@ impl Emulator {
     pub fn set_behaviour(&self, name: &str, value: &str) -> Result<(), ControlError> {
         let (vendor, switch) = name.split_once('.').unwrap_or((name, ""));
         let vendor: Vendor = vendor.parse()?;
-        self.change(|world| match world.models.get_mut(&vendor) {
-            Some(model) => Ok(model.set_behaviour(switch, value)?),
-            None => Ok(()),
-        })
+        self.change(|world| Ok(world.models.get_mut(vendor).set_behaviour(switch, value)?))
     }
 
     /// Every switch of every vendor, with its present value.
     pub fn switches(&self) -> Vec<SwitchState> {
         let world = self.lock();
-        let states = world.models.iter().flat_map(|(vendor, model)| {
+        let states = Vendor::ALL.into_iter().flat_map(|vendor| {
+            let model = world.models.get(vendor);
             model.switches().iter().map(move |switch| SwitchState {
                 name: format!("{vendor}.{}", switch.name),
                 value: model.behaviour(switch.name).unwrap_or_default(),
@@ -364,7 +362,7 @@ impl World {
     fn new(recipe: &Recipe, releases: u64) -> Self {
         Self {
             clock: recipe.clock,
-            models: models(recipe.seed, recipe.targets),
+            models: Models::new(recipe.seed, recipe.targets),
             faults: Vec::new(),
             handled: Vec::new(),
             late: Vec::new(),
@@ -424,10 +422,9 @@ impl World {
     /// What is answered by a vendor that does not act, if anything.
     fn unacted(&self, kind: &FaultKind, vendor: Vendor, request: &Request) -> Option<crate::Response> {
         match kind {
-            FaultKind::TooManyRequests { retry_after } => Some(match self.models.get(&vendor) {
-                Some(model) => model.overloaded(self.clock.now(), request, *retry_after),
-                None => crate::answer::empty(429),
-            }),
+            FaultKind::TooManyRequests { retry_after } => {
+                Some(self.models.get(vendor).overloaded(self.clock.now(), request, *retry_after))
+            }
             FaultKind::ErrorBeforeCommit => Some(self.broken(vendor, request)),
             _ => None,
         }
@@ -443,10 +440,7 @@ impl World {
         late: bool,
     ) -> crate::Response {
         let now = self.clock.now();
-        let response = match self.models.get_mut(&vendor) {
-            Some(model) => model.handle(now, request),
-            None => crate::answer::empty(502),
-        };
+        let response = self.models.get_mut(vendor).handle(now, request);
         self.count(vendor, operation);
         let status = Some(response.status().as_u16());
         let noted = Noted { at: now, vendor, operation, method: request.method().clone(), status, faults, late };
@@ -507,19 +501,15 @@ impl World {
     }
 
     fn broken(&self, vendor: Vendor, request: &Request) -> crate::Response {
-        match self.models.get(&vendor) {
-            Some(model) => model.broken(self.clock.now(), request),
-            None => crate::answer::empty(500),
-        }
+        self.models.get(vendor).broken(self.clock.now(), request)
     }
 
     fn operation(&self, vendor: Vendor, request: &Request) -> &'static str {
-        let model = self.models.get(&vendor);
-        model.and_then(|model| model.operation(request)).unwrap_or(UNROUTED)
+        self.models.get(vendor).operation(request).unwrap_or(UNROUTED)
     }
 
     fn operations(&self, vendor: Vendor) -> &'static [&'static str] {
-        self.models.get(&vendor).map_or(&[], |model| model.operations())
+        self.models.get(vendor).operations()
     }
 
     fn handled(&self, vendor: Vendor, operation: &str) -> u64 {
