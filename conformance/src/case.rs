@@ -16,6 +16,9 @@ use cutover_core::{
 use crate::scrub::Parts;
 use crate::{Disturbance, Draw, Fixture, Outcome, Rule, Stop, Subject, Wire};
 
+/// How long to wait before a verdict is asked for again, at first.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
 /// A subject under check. Whatever is done through it is written down as a step, in words without secrets.
 pub struct Case<'a> {
     subject: &'a dyn Subject,
@@ -268,7 +271,7 @@ impl Case<'_> {
     }
 
     async fn verdict(&self, target: &Target, secret: &ClientSecret, wanted: Verdict) -> Result<Verdict, Stop> {
-        let verdict = self.rotator().verify_until(target, secret, wanted, self.subject.clock().as_ref()).await;
+        let verdict = verify_until(self.subject, target, secret, wanted).await;
         let nth = self.note(secret);
         let said = match &verdict {
             Ok(Verdict::Accepted) => "it is accepted".to_owned(),
@@ -322,8 +325,12 @@ impl Case<'_> {
 
     /// Whether `text` holds one of the secrets that this check has had in its hands, or a part of one.
     pub fn shows_secret(&self, text: &[u8]) -> bool {
-        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        Parts::plain(&shown).are_in(text)
+        self.secrets().are_in(text)
+    }
+
+    /// The secrets that this check has had in its hands so far, to be looked for.
+    pub(crate) fn secrets(&self) -> Parts {
+        Parts::plain(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Remembers a secret so that it is recognised, and gives it a number by which the steps name it.
@@ -351,6 +358,31 @@ impl Case<'_> {
             Ok(_) => self.step(format_args!("{what}: done")),
             Err(error) => self.step(format_args!("{what}: {error}")),
         }
+    }
+}
+
+/// Asks until the vendor says what is wanted or has had its propagation time. Where waiting takes no time the pauses grow:
+/// what matters is what it says at once and at the end, and each look in between costs a request.
+pub(crate) async fn verify_until(
+    subject: &dyn Subject,
+    target: &Target,
+    secret: &ClientSecret,
+    wanted: Verdict,
+) -> Result<Verdict, RotateError> {
+    let (rotator, clock) = (subject.rotator(), subject.clock());
+    if !subject.can_wait() {
+        return rotator.verify_until(target, secret, wanted, clock.as_ref()).await;
+    }
+    let mut left = rotator.profile().propagation();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let verdict = rotator.verify(target, secret).await?;
+        if verdict == wanted || left.is_zero() {
+            return Ok(verdict);
+        }
+        let wait = pause.min(left);
+        clock.sleep(wait).await;
+        (left, pause) = (left - wait, pause * 4);
     }
 }
 

@@ -28,8 +28,11 @@ pub(crate) fn scrub(text: &str, secrets: &[ClientSecret]) -> String {
 
 /// The parts of secrets by which they are recognised.
 pub(crate) struct Parts {
-    whole: Vec<Zeroizing<Vec<u8>>>,
-    /// Which pairs of bytes some part begins with: what every byte of a text is looked up in.
+    /// Every run of [`PART`] bytes of the longer secrets, as a number.
+    runs: Zeroizing<Vec<u64>>,
+    /// The secrets that are shorter than that, which are looked for whole.
+    short: Vec<Zeroizing<Vec<u8>>>,
+    /// What some part begins with, by its place: what every byte of a text is looked up in.
     begun: Vec<u64>,
 }
 
@@ -50,19 +53,31 @@ impl Parts {
         Self::of(told.flat_map(forms).collect())
     }
 
-    fn of(whole: Vec<Zeroizing<Vec<u8>>>) -> Self {
+    fn of(secrets: Vec<Zeroizing<Vec<u8>>>) -> Self {
         let mut begun = vec![0; 1 << 10];
-        let mut begins = |first: u8, second: u8| {
-            let pair = usize::from(first) << 8 | usize::from(second);
-            begun[pair >> 6] |= 1_u64 << (pair & 63);
+        let mut begins = |run: &[u8]| match beginning(run) {
+            Some(place) => begun[place >> 6] |= 1_u64 << (place & 63),
+            None => begun.fill(u64::MAX),
         };
-        for secret in &whole {
-            match secret.as_slice() {
-                [only] => (0..=u8::MAX).for_each(|second| begins(*only, second)),
-                secret => secret.windows(part(secret).max(2)).for_each(|run| begins(run[0], run[1])),
+        // Made in one piece: a list that grows leaves its beginnings behind.
+        let all = secrets.iter().map(|secret| (secret.len() + 1).saturating_sub(PART)).sum();
+        let mut runs = Zeroizing::new(Vec::with_capacity(all));
+        let mut short = Vec::new();
+        for secret in secrets {
+            if secret.is_empty() {
+                continue;
+            }
+            if secret.len() < PART {
+                begins(&secret);
+                short.push(secret);
+                continue;
+            }
+            for run in secret.windows(PART) {
+                begins(run);
+                runs.extend(number(run));
             }
         }
-        Self { whole, begun }
+        Self { runs, short, begun }
     }
 
     /// Whether some part is in `text`.
@@ -73,11 +88,11 @@ impl Parts {
     /// `text`, cut at 64 KiB, with [`HIDDEN`] wherever some part was.
     pub(crate) fn scrub(&self, text: &str) -> String {
         let shown = prefix(text, TEXT_MAX);
+        let found = |at: usize| Some((at, self.at(shown.as_bytes(), at)?));
+        let Some(first) = (0..shown.len()).find_map(found) else { return shown.to_owned() };
         let mut marked = vec![false; shown.len()];
-        for at in 0..shown.len() {
-            if let Some(length) = self.at(shown.as_bytes(), at) {
-                marked[at..at + length].fill(true);
-            }
+        for (at, length) in (first.0..shown.len()).filter_map(found) {
+            marked[at..at + length].fill(true);
         }
         let mut scrubbed = String::with_capacity(shown.len());
         let mut inside = false;
@@ -96,21 +111,26 @@ impl Parts {
     /// The length of the longest part that is in `text` at `at`.
     fn at(&self, text: &[u8], at: usize) -> Option<usize> {
         let rest = &text[at..];
-        let pair = usize::from(rest[0]) << 8 | usize::from(rest.get(1).copied().unwrap_or_default());
-        if self.begun[pair >> 6] >> (pair & 63) & 1 == 0 {
+        // So near to the end of a text nothing is known before.
+        if beginning(rest).is_some_and(|place| self.begun[place >> 6] >> (place & 63) & 1 == 0) {
             return None;
         }
-        let found = |secret: &&Zeroizing<Vec<u8>>| {
-            let part = part(secret);
-            rest.len() >= part && secret.windows(part).any(|run| rest.starts_with(run))
-        };
-        self.whole.iter().filter(found).map(|secret| part(secret)).max()
+        if rest.get(..PART).and_then(number).is_some_and(|run| self.runs.contains(&run)) {
+            return Some(PART);
+        }
+        self.short.iter().filter(|secret| rest.starts_with(secret)).map(|secret| secret.len()).max()
     }
 }
 
-/// How many bytes of this secret in a row give it away.
-fn part(secret: &[u8]) -> usize {
-    PART.min(secret.len()).max(1)
+/// Where a text is looked up by its first three bytes; others may have the same place.
+fn beginning(text: &[u8]) -> Option<usize> {
+    let [first, second, third] = *text.first_chunk()?;
+    Some((usize::from(first) << 8 | usize::from(second)) ^ usize::from(third) << 4)
+}
+
+/// A run of bytes as a number.
+fn number(run: &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(run.try_into().ok()?))
 }
 
 /// What of a text in Base64 is the same whatever stands before and after the secret in it, for each of the three ways

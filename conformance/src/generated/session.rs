@@ -10,11 +10,11 @@ use zeroize::Zeroizing;
 
 use cutover_core::{
     Attempt, ChangeMarker, ClientSecret, Kept, LastFour, Observation, Pending, Recovery, Refusal, RotateError,
-    RotationProfile, SecretRotatorExt, Style, Target, Verdict,
+    RotationProfile, Style, Target, Verdict,
 };
 
 use super::script::{Key, Op, Pause};
-use crate::case::{broken, keep};
+use crate::case::{broken, keep, verify_until};
 use crate::model::{
     self, Client, Event, Fault, Heard, Keyed, Plain, Possible, Request, Scoped, Span, TwoPhase, Value, Why,
 };
@@ -401,7 +401,7 @@ impl<'a> Session<'a> {
         let verdict = match wanted {
             Some(wanted) => {
                 let wanted = if wanted { Verdict::Accepted } else { Verdict::Refused };
-                self.case.rotator().verify_until(target, &secret, wanted, clock.as_ref()).await
+                verify_until(self.case.subject(), target, &secret, wanted).await
             }
             None if self.is_slow() && !self.case.subject().can_wait() => return Ok(None),
             None => {

@@ -158,7 +158,7 @@ async fn look_4(case: &Case<'_>) -> Result<(), Stop> {
     for (what, wrong) in [
         ("an empty secret", ClientSecret::new("")),
         ("the secret twice", ClientSecret::new(&format!("{text}{text}"))),
-        ("a secret of 100 000 characters", ClientSecret::new(&"x".repeat(100_000))),
+        ("a secret of 20 000 characters", ClientSecret::new(&"x".repeat(20_000))),
         ("a secret with other letters", ClientSecret::new(&format!("{text}ü漢"))),
         ("a secret with a zero byte", ClientSecret::new(&format!("{text}\0"))),
     ] {

@@ -12,6 +12,7 @@ struct Answer {
     target: Target,
     attempt: Attempt,
     kept: Kept,
+    headers: Vec<(String, String)>,
     starts: usize,
     ends: usize,
 }
@@ -191,24 +192,32 @@ async fn answered(case: &Case<'_>) -> Result<(Answer, cutover_core::ClientSecret
         return Err(Stop::NotApplicable("the secret does not stand in the answer as it is".to_owned()));
     };
     let ends = starts + wanted.len();
-    Ok((Answer { target, attempt, kept, starts, ends }, secret))
+    let headers = headers(kept.reply());
+    Ok((Answer { target, attempt, kept, headers, starts, ends }, secret))
 }
 
 impl Answer {
     /// Reads the same answer with another body.
     async fn read(&self, case: &Case<'_>, whole: bool, body: &[u8]) -> Result<cutover_core::Issued, RotateError> {
-        let kept = keep(&self.attempt, rewritten(self.kept.reply(), whole, body)).await;
+        let kept = keep(&self.attempt, with_body(self.kept.reply(), &self.headers, whole, body)).await;
         case.rotator().read(&self.target, &kept)
     }
 }
 
 /// A reply with another body, and its head as it was.
 pub(super) fn rewritten(reply: &Reply, whole: bool, body: &[u8]) -> Reply {
+    with_body(reply, &headers(reply), whole, body)
+}
+
+fn with_body(reply: &Reply, headers: &[(String, String)], whole: bool, body: &[u8]) -> Reply {
+    let other = Reply::new(reply.status(), whole, Zeroizing::new(body.to_vec()));
+    headers.iter().fold(other, |other, (name, value)| other.with_header(name, value))
+}
+
+/// The headers of a reply, of which only its encoding tells all.
+fn headers(reply: &Reply) -> Vec<(String, String)> {
     let encoded = reply.encode();
     let head = encoded.get(5..encoded.len() - reply.expose_body().len()).unwrap_or_default();
     let headers = serde_json::from_slice::<serde_json::Value>(head).ok();
-    let headers: Vec<(String, String)> =
-        headers.and_then(|mut head| serde_json::from_value(head["headers"].take()).ok()).unwrap_or_default();
-    let other = Reply::new(reply.status(), whole, Zeroizing::new(body.to_vec()));
-    headers.iter().fold(other, |other, (name, value)| other.with_header(name, value))
+    headers.and_then(|mut head| serde_json::from_value(head["headers"].take()).ok()).unwrap_or_default()
 }
