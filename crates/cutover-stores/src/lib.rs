@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod column;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod commits;
 mod disk;
 pub mod key_file;
@@ -13,6 +15,8 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use column::{Column, ColumnDestination, ColumnError, ColumnOptions, ColumnStore, InvalidColumn, Rekeyed, read};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use commits::Commits;
 #[cfg(feature = "file")]

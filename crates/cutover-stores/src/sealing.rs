@@ -148,6 +148,13 @@ impl SealingKeys {
         self.older.iter()
     }
 
+    /// The key that sealed these bytes, if they are sealed at all; nothing is opened or checked.
+    pub fn key_of(sealed: &[u8]) -> Option<KeyId> {
+        let (form, rest) = sealed.split_first()?;
+        let id = rest.first_chunk::<ID_BYTES>().filter(|_| *form == FORM)?;
+        Some(KeyId(*id))
+    }
+
     /// Seals bytes for one use in one place.
     ///
     /// Form: a byte with the number of the form, four bytes with the id of the key, a fresh random nonce of 24 bytes,
@@ -156,6 +163,11 @@ impl SealingKeys {
     /// # Panics
     /// When the operating system has no random bytes.
     pub fn seal(&self, context: &SealContext<'_>, plaintext: &[u8]) -> Vec<u8> {
+        self.seal_at(context, &[], plaintext)
+    }
+
+    /// The same with one more thing bound in: where exactly the bytes stand.
+    pub(crate) fn seal_at(&self, context: &SealContext<'_>, place: &[u8], plaintext: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).expect("the operating system gives random bytes");
         // Room for everything at once: a buffer that grows leaves plaintext behind.
@@ -163,7 +175,7 @@ impl SealingKeys {
         sealed.push(FORM);
         sealed.extend_from_slice(&self.current.id.0);
         sealed.extend_from_slice(&nonce);
-        let bound = context.bound_with(&sealed);
+        let bound = context.bound_with(&sealed, place);
         sealed.extend_from_slice(plaintext);
         let nonce: &XNonce = (&nonce).into();
         let tag = self
@@ -180,6 +192,16 @@ impl SealingKeys {
     /// # Errors
     /// When the key is missing, or these are not the bytes that were sealed here.
     pub fn open(&self, context: &SealContext<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        self.open_at(context, &[], sealed)
+    }
+
+    /// Opens what [`seal_at`](Self::seal_at) made in the same context and place.
+    pub(crate) fn open_at(
+        &self,
+        context: &SealContext<'_>,
+        place: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         match sealed.first() {
             Some(&FORM) => {}
             Some(_) => return Err(OpenError::LaterForm),
@@ -195,7 +217,7 @@ impl SealingKeys {
         let mut plaintext = Zeroizing::new(ciphertext.to_vec());
         let (nonce, tag): (&XNonce, &Tag) = (nonce.into(), tag.into());
         key.cipher()
-            .decrypt_inout_detached(nonce, &context.bound_with(header), plaintext.as_mut_slice().into(), tag)
+            .decrypt_inout_detached(nonce, &context.bound_with(header, place), plaintext.as_mut_slice().into(), tag)
             .map_err(|_| OpenError::Damaged)?;
         Ok(plaintext)
     }
@@ -220,7 +242,7 @@ impl<'a> SealContext<'a> {
         Self { purpose, target: slot.target(), attempt: slot.attempt(), issue: slot.issue() }
     }
 
-    fn bound_with(&self, header: &[u8]) -> Vec<u8> {
+    fn bound_with(&self, header: &[u8], place: &[u8]) -> Vec<u8> {
         let attempt = self.attempt.to_string();
         let parts =
             [header, self.purpose.name().as_bytes(), self.target.as_str().as_bytes(), attempt.as_bytes()].into_iter();
@@ -231,6 +253,12 @@ impl<'a> SealContext<'a> {
             bound.extend_from_slice(part);
         }
         bound.extend_from_slice(&self.issue.to_be_bytes());
+        // What needs no place is bound as it was before there were places, so that older journals still open. A purpose
+        // needs one always or never, so nothing with a place can pass for something without.
+        if !place.is_empty() {
+            bound.extend_from_slice(&(place.len() as u64).to_be_bytes());
+            bound.extend_from_slice(place);
+        }
         bound
     }
 }
@@ -243,6 +271,12 @@ pub enum Purpose {
     Reply,
     /// An idempotency key.
     IdempotencyKey,
+    /// The current secret in a database column.
+    CurrentSecret,
+    /// The pending secret in a database column.
+    PendingSecret,
+    /// The previous secret in a database column.
+    PreviousSecret,
 }
 
 impl Purpose {
@@ -250,6 +284,9 @@ impl Purpose {
         match self {
             Self::Reply => "reply",
             Self::IdempotencyKey => "idempotency key",
+            Self::CurrentSecret => "current secret",
+            Self::PendingSecret => "pending secret",
+            Self::PreviousSecret => "previous secret",
         }
     }
 }
@@ -317,6 +354,17 @@ mod tests {
         ];
         for other in others {
             assert_eq!(keys.open(&other, &sealed), Err(OpenError::Damaged), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_at_a_place_opens_at_that_place_only() {
+        let (keys, target) = (keys(), target());
+        let sealed = keys.seal_at(&context(&target), b"here", b"the-secret");
+        assert_eq!(SealingKeys::key_of(&sealed), Some(keys.current().id()));
+        assert_eq!(keys.open_at(&context(&target), b"here", &sealed).expect("its place").as_slice(), b"the-secret");
+        for place in [b"there".as_slice(), b"her", b""] {
+            assert_eq!(keys.open_at(&context(&target), place, &sealed), Err(OpenError::Damaged));
         }
     }
 

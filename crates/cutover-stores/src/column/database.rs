@@ -1,0 +1,82 @@
+//! What is asked of a database, whichever it is.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use cutover_core::ClientSecret;
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+
+/// A database that statements with `$1`, `$2`, … are sent to.
+///
+/// Every statement is made in this crate; names of tables and columns in it come from the database's own catalogue and
+/// are quoted.
+#[async_trait]
+pub(crate) trait Database: fmt::Debug + Send + Sync {
+    /// Which one it is.
+    fn dialect(&self) -> Dialect;
+
+    /// The rows of one statement that changes nothing, in one point in time.
+    async fn read(&self, sql: &str, given: &[Given<'_>]) -> Result<Vec<Row>, Failure>;
+
+    /// A transaction that may write, on a connection of its own. One that is dropped changes nothing.
+    async fn begin(&self) -> Result<Box<dyn Session>, Failure>;
+
+    /// Closes every connection.
+    async fn close(&self);
+}
+
+/// One transaction.
+#[async_trait]
+pub(crate) trait Session: Send {
+    /// The rows of one statement.
+    async fn fetch(&mut self, sql: &str, given: &[Given<'_>]) -> Result<Vec<Row>, Failure>;
+
+    /// Does one statement, and says how many rows it was done to.
+    async fn execute(&mut self, sql: &str, given: &[Given<'_>]) -> Result<u64, Failure>;
+
+    /// Makes the changes last: they outlive a power cut once this returns.
+    async fn commit(self: Box<Self>) -> Result<(), Failure>;
+
+    /// Ends the transaction without its changes.
+    async fn undo(self: Box<Self>) -> Result<(), Failure>;
+}
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    #[cfg(feature = "sqlite")]
+    Sqlite,
+    #[cfg(feature = "postgres")]
+    Postgres,
+}
+
+/// A row of what was found.
+pub(crate) type Row = Vec<Cell>;
+
+/// What is in one column of a row.
+pub(crate) enum Cell {
+    Null,
+    /// Wiped on drop: it may be a secret that was there before this program.
+    Text(ClientSecret),
+    /// The same.
+    Bytes(Zeroizing<Vec<u8>>),
+}
+
+impl Cell {
+    /// The text of a cell that holds none of anybody's secrets.
+    pub(crate) fn plain_text(&self) -> Result<&str, Failure> {
+        match self {
+            Self::Text(text) => Ok(text.expose()),
+            Self::Null | Self::Bytes(_) => Err(Failure::lasting("the database's catalogue has an unexpected form")),
+        }
+    }
+}
+
+/// What goes into a statement beside its text: never a secret that is not sealed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Given<'a> {
+    Text(Option<&'a str>),
+    Bytes(Option<&'a [u8]>),
+}

@@ -1,0 +1,22 @@
+//! Secrets in database columns: SQLite and PostgreSQL.
+
+mod change;
+mod database;
+mod destination;
+mod envelope;
+mod failure;
+mod layout;
+mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
+pub mod read;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod store;
+
+pub use destination::{ColumnDestination, Rekeyed};
+pub use place::{Column, InvalidColumn};
+pub use store::{ColumnError, ColumnOptions, ColumnStore};
+
+#[cfg(test)]
+mod tests;
