@@ -16,7 +16,7 @@ fn allowed(from: &str) -> Option<Vec<&'static str>> {
         "cutover-core" | "cutover-emulator" | "xtask" => vec![],
         "cutover-http" | "cutover-engine" => vec!["cutover-core"],
         "cutover-stytch" | "cutover-hopae" | "cutover-zitadel" => vec!["cutover-core", "cutover-http"],
-        "cutover-stores" => vec!["cutover-core", "cutover-engine"],
+        "cutover-stores" => vec!["cutover-core", "cutover-engine", "cutover-http"],
         "cutover" => [&["cutover-core", "cutover-http", "cutover-engine", "cutover-stores"][..], &VENDORS].concat(),
         "cutover-conformance" => {
             [&["cutover-core", "cutover-http", "cutover-engine", "cutover-emulator"][..], &VENDORS].concat()

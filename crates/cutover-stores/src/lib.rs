@@ -14,6 +14,8 @@ mod file;
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "vault")]
+mod vault;
 
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use column::{Column, ColumnDestination, ColumnError, ColumnOptions, ColumnStore, InvalidColumn, Rekeyed, read};
@@ -26,3 +28,5 @@ pub use postgres::{Due, DueOnly, LeaseClock, PostgresJournal, PostgresOptions};
 pub use sealing::{KeyId, MalformedKey, OpenError, Purpose, SealContext, SealingKey, SealingKeys};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteJournal, SqliteOptions};
+#[cfg(feature = "vault")]
+pub use vault::{InvalidPlace, VaultAuth, VaultClient, VaultConfig, VaultSecret};

@@ -11,3 +11,5 @@ mod key_file;
 mod postgres_journal;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "vault")]
+mod with_vault;
