@@ -1,5 +1,7 @@
 //! Files and folders that hold secrets: private from their first moment, and durable before a call returns.
 
+#[cfg(feature = "file")]
+use std::fs::TryLockError;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -17,20 +19,46 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
 
 /// Opens a file, made empty and private when it is missing, and waits until nobody else has it locked. The lock lasts
 /// until it is closed.
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(feature = "sqlite")]
 pub(crate) fn lock(path: &Path) -> io::Result<File> {
+    loop {
+        let file = lockable(path)?;
+        file.lock()?;
+        if is_at(&file, path) {
+            return Ok(file);
+        }
+    }
+}
+
+/// The same without waiting: `None` when somebody else has it locked.
+#[cfg(feature = "file")]
+pub(crate) fn try_lock(path: &Path) -> io::Result<Option<File>> {
+    loop {
+        let file = lockable(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        if is_at(&file, path) {
+            return Ok(Some(file));
+        }
+    }
+}
+
+#[cfg(any(feature = "file", feature = "sqlite"))]
+fn lockable(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    loop {
-        let file = options.open(path)?;
-        file.lock()?;
-        // Whoever had the lock before may have removed the file that was just locked.
-        if fs::metadata(path).is_ok_and(|there| file.metadata().is_ok_and(|ours| is_same(&there, &ours))) {
-            return Ok(file);
-        }
-    }
+    options.open(path)
+}
+
+/// Whoever had a lock before may have removed the file that was just locked.
+#[cfg(any(feature = "file", feature = "sqlite"))]
+fn is_at(file: &File, path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|there| file.metadata().is_ok_and(|ours| is_same(&there, &ours)))
 }
 
 /// Creates a folder and those above it, open to their owner only, and makes each durable in the one above.
@@ -140,6 +168,7 @@ pub(crate) fn what(error: &io::Error) -> &'static str {
         io::ErrorKind::IsADirectory => "is a folder",
         io::ErrorKind::NotADirectory => "is not below a folder",
         io::ErrorKind::AlreadyExists => "exists already",
+        io::ErrorKind::ResourceBusy => "is being changed by another process",
         _ => "cannot be used",
     }
 }

@@ -21,6 +21,8 @@ mod vault;
 pub use column::{Column, ColumnDestination, ColumnError, ColumnOptions, ColumnStore, InvalidColumn, Rekeyed, read};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use commits::Commits;
+#[cfg(feature = "age")]
+pub use file::{AgeError, AgeKeys, AgeRecipient};
 #[cfg(feature = "file")]
 pub use file::{FileDestination, InvalidEntry};
 #[cfg(feature = "postgres")]

@@ -9,7 +9,7 @@ use cutover_core::ClientSecret;
 use zeroize::Zeroizing;
 
 use super::entry::{EditError, Held};
-use super::json::{joined, spliced};
+use super::json::{joined, split_mark};
 
 /// Whether a name can be a variable's.
 pub(super) fn is_variable(name: &str) -> bool {
@@ -40,20 +40,20 @@ pub(super) fn with(text: &[u8], variable: &str, held: &Held) -> Result<Zeroizing
                 // A remark right behind an empty value would become part of the new one.
                 value = joined(&[&value, b" "]);
             }
-            Ok(spliced(text, found.value, &value))
+            Ok(joined(&[&text[..found.value.start], &value, &text[found.value.end..]]))
         }
         (Some(found), Held::Nothing | Held::Null) => {
             let mut line = found.line;
             if line.end == text.len() && !text.ends_with(b"\n") {
                 line.start -= ending_before(text, line.start);
             }
-            Ok(spliced(text, line, b""))
+            Ok(joined(&[&text[..line.start], &text[line.end..]]))
         }
         (None, Held::Text(secret)) => {
             let value = written(secret.expose(), None)?;
             let ending: &[u8] = if has_crlf(text) { b"\r\n" } else { b"\n" };
             let name = variable.as_bytes();
-            let body = text.strip_prefix(BOM).unwrap_or(text);
+            let (_, body) = split_mark(text);
             Ok(match body.last() {
                 None | Some(b'\n') => joined(&[text, name, b"=", &value, ending]),
                 // The last line goes on having no end of its own, so that taking the variable away again leaves
@@ -64,8 +64,6 @@ pub(super) fn with(text: &[u8], variable: &str, held: &Held) -> Result<Zeroizing
         (None, Held::Nothing | Held::Null) => Ok(Zeroizing::new(text.to_vec())),
     }
 }
-
-const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// One assignment, by where its parts are.
 struct Assignment {
@@ -94,7 +92,7 @@ fn find(text: &[u8], variable: &str) -> Result<Option<Assignment>, EditError> {
 }
 
 fn assignments(text: &[u8]) -> impl Iterator<Item = Assignment> {
-    let mut at = if text.starts_with(BOM) { BOM.len() } else { 0 };
+    let mut at = split_mark(text).0.len();
     std::iter::from_fn(move || {
         while at < text.len() {
             let (end, found) = line(text, at);

@@ -1,16 +1,25 @@
-//! One secret inside a text of some format.
+//! One secret inside a text of some format, or a text that is nothing but the secret.
 
 use cutover_core::ClientSecret;
 use zeroize::Zeroizing;
 
 use super::dotenv;
-use super::json::{self, Pointer};
+use super::json::{self, Pointer, joined};
 
 /// Which entry of which format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
-    Json { written: String, pointer: Pointer },
-    Dotenv { variable: String },
+    Json {
+        written: String,
+        pointer: Pointer,
+    },
+    Dotenv {
+        variable: String,
+    },
+    /// The whole file is the secret, with a newline behind it or without.
+    Whole {
+        newline: bool,
+    },
 }
 
 /// What an entry holds.
@@ -35,11 +44,12 @@ impl Held {
 }
 
 impl Entry {
-    /// How the user wrote it.
+    /// How the user wrote it; nothing for a whole file.
     pub(super) fn written(&self) -> &str {
         match self {
             Self::Json { written, .. } => written,
             Self::Dotenv { variable } => variable,
+            Self::Whole { .. } => "",
         }
     }
 
@@ -48,6 +58,7 @@ impl Entry {
         match self {
             Self::Json { pointer, .. } => json::held(text, pointer),
             Self::Dotenv { variable } => dotenv::held(text, variable),
+            Self::Whole { newline } => whole(text, *newline).map(Held::Text),
         }
     }
 
@@ -56,6 +67,12 @@ impl Entry {
         match self {
             Self::Json { pointer, .. } => json::with(text, pointer, held),
             Self::Dotenv { variable } => dotenv::with(text, variable, held),
+            Self::Whole { newline } => Ok(match held {
+                Held::Text(secret) if !secret.expose().is_empty() => {
+                    joined(&[secret.expose().as_bytes(), if *newline { b"\n" } else { b"" }])
+                }
+                Held::Text(_) | Held::Null | Held::Nothing => Zeroizing::default(),
+            }),
         }
     }
 
@@ -64,6 +81,13 @@ impl Entry {
         let alone = self.with(b"", &Held::Text(ClientSecret::new("x")))?;
         self.with(&alone, &Held::Nothing)
     }
+}
+
+/// The secret of a file that is nothing else; of one newline at its end it is not part when one is wanted there.
+fn whole(text: &[u8], newline: bool) -> Result<ClientSecret, EditError> {
+    let text = std::str::from_utf8(text).map_err(|_| EditError::new("is not UTF-8 text"))?;
+    let text = if newline { text.strip_suffix('\n').unwrap_or(text) } else { text };
+    Ok(ClientSecret::new(text))
 }
 
 /// Why an entry cannot be read or changed, in words that stand behind the file's name. Quotes no value.

@@ -30,11 +30,12 @@ impl Pointer {
 
 /// What is at the end of the way.
 pub(super) fn held(text: &[u8], pointer: &Pointer) -> Result<Held, EditError> {
+    let (_, text) = split_mark(text);
     if is_blank(text) {
         return Ok(Held::Nothing);
     }
     match find(text, pointer)? {
-        Found::Text(range) => unescape(&text[range]).map(Held::Text),
+        Found::Text(spot) => unescape(&text[spot.value]).map(Held::Text),
         Found::Null(_) => Ok(Held::Null),
         Found::Missing { .. } => Ok(Held::Nothing),
     }
@@ -42,20 +43,26 @@ pub(super) fn held(text: &[u8], pointer: &Pointer) -> Result<Held, EditError> {
 
 /// The text with something else at the end of the way.
 pub(super) fn with(text: &[u8], pointer: &Pointer, held: &Held) -> Result<Zeroizing<Vec<u8>>, EditError> {
+    let (mark, text) = split_mark(text);
     if is_blank(text) {
-        return Ok(fresh(pointer, held));
+        return Ok(joined(&[mark, &fresh(pointer, held)]));
     }
     let (range, new) = match (find(text, pointer)?, held) {
-        (Found::Text(range) | Found::Null(range), Held::Text(secret)) => (range, escape(secret.expose())),
-        (Found::Text(range) | Found::Null(range), Held::Null) => (range, Zeroizing::new(b"null".to_vec())),
-        (Found::Text(range) | Found::Null(range), Held::Nothing) => (member_around(text, &range), Zeroizing::default()),
+        (Found::Text(spot) | Found::Null(spot), Held::Text(secret)) => (spot.value, escape(secret.expose())),
+        (Found::Text(spot) | Found::Null(spot), Held::Null) => (spot.value, Zeroizing::new(b"null".to_vec())),
+        (Found::Text(spot) | Found::Null(spot), Held::Nothing) => (spot.with_comma(), Zeroizing::default()),
         (Found::Missing { .. }, Held::Nothing) => (0..0, Zeroizing::default()),
         (Found::Missing { object, key }, held) => {
             let (at, member) = new_member(text, &object, &key, &value(held));
             (at..at, member)
         }
     };
-    Ok(spliced(text, range, &new))
+    Ok(joined(&[mark, &text[..range.start], &new, &text[range.end..]]))
+}
+
+/// The byte order mark that some editors put before a text, and the text.
+pub(super) fn split_mark(text: &[u8]) -> (&[u8], &[u8]) {
+    text.split_at(if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 })
 }
 
 /// Whether the text says nothing, as a file does that was only just made.
@@ -64,12 +71,32 @@ fn is_blank(text: &[u8]) -> bool {
 }
 
 enum Found {
-    /// Where the string is, with its quotes.
-    Text(Range<usize>),
-    /// Where `null` is.
-    Null(Range<usize>),
+    /// A string, with its quotes.
+    Text(Spot),
+    /// A `null`.
+    Null(Spot),
     /// Nothing, and the object in which it would be.
     Missing { object: Object, key: String },
+}
+
+/// Where a value is, and which member of which object has it; none has an element of a list.
+struct Spot {
+    value: Range<usize>,
+    member: Option<(Object, usize)>,
+}
+
+impl Spot {
+    /// The member with the comma that goes with it.
+    fn with_comma(self) -> Range<usize> {
+        // An element of a list stays: taking it away would move the others.
+        let Some((object, index)) = self.member else { return self.value };
+        let member = &object.members[index];
+        match (index.checked_sub(1), object.members.get(index + 1)) {
+            (Some(before), _) => object.members[before].value.end..member.value.end,
+            (None, Some(after)) => member.key.start..after.key.start,
+            (None, None) => member.key.start..member.value.end,
+        }
+    }
 }
 
 fn find(text: &[u8], pointer: &Pointer) -> Result<Found, EditError> {
@@ -81,33 +108,41 @@ fn find(text: &[u8], pointer: &Pointer) -> Result<Found, EditError> {
     serde_json::from_slice::<IgnoredAny>(text)
         .map_err(|error| EditError::new(format!("is not JSON (line {}, column {})", error.line(), error.column())))?;
     let mut at = skip_blanks(text, 0);
+    let mut around = None;
     for (depth, step) in pointer.steps.iter().enumerate() {
         let way = || format!("/{}", pointer.steps[..depth].join("/"));
         at = match text[at] {
             b'{' => {
                 let object = Object::at(text, at);
-                let mut matching = object.members.iter().filter(|member| key(&text[member.key.clone()]) == *step);
-                let first = matching.next().map(|member| member.value.start);
+                let named = |member: &Member| key(&text[member.key.clone()]).as_ref() == Some(step);
+                let mut matching = object.members.iter().enumerate().filter(|(_, member)| named(member));
+                let first = matching.next().map(|(index, member)| (index, member.value.start));
                 if matching.next().is_some() {
                     return Err(EditError::new(format!("has the key {step} twice in one object")));
                 }
                 match first {
-                    Some(value) => value,
+                    Some((index, value)) => {
+                        around = Some((object, index));
+                        value
+                    }
                     None if depth + 1 == pointer.steps.len() => {
                         return Ok(Found::Missing { object, key: step.clone() });
                     }
                     None => return Err(EditError::new(format!("has no {step} in {}", way()))),
                 }
             }
-            b'[' => element(text, at, step)
-                .ok_or_else(|| EditError::new(format!("has no element {step} in the list {}", way())))?,
+            b'[' => {
+                around = None;
+                element(text, at, step)
+                    .ok_or_else(|| EditError::new(format!("has no element {step} in the list {}", way())))?
+            }
             _ => return Err(EditError::new(format!("has neither an object nor a list at {}", way()))),
         };
     }
-    let range = at..skip_value(text, at);
+    let spot = Spot { value: at..skip_value(text, at), member: around };
     match text[at] {
-        b'"' => Ok(Found::Text(range)),
-        b'n' => Ok(Found::Null(range)),
+        b'"' => Ok(Found::Text(spot)),
+        b'n' => Ok(Found::Null(spot)),
         _ => Err(EditError::new("holds something that is not a string there")),
     }
 }
@@ -115,7 +150,6 @@ fn find(text: &[u8], pointer: &Pointer) -> Result<Found, EditError> {
 struct Object {
     open: usize,
     members: Vec<Member>,
-    close: usize,
 }
 
 struct Member {
@@ -138,7 +172,7 @@ impl Object {
             }
             members.push(Member { key, value });
         }
-        Self { open, members, close: at }
+        Self { open, members }
     }
 }
 
@@ -198,9 +232,9 @@ fn skip_string(text: &[u8], at: usize) -> usize {
     at + 1
 }
 
-/// A key; one that is no valid text matches nothing.
-fn key(quoted: &[u8]) -> String {
-    serde_json::from_slice(quoted).unwrap_or_default()
+/// A key; `None` for one that is no valid text.
+fn key(quoted: &[u8]) -> Option<String> {
+    serde_json::from_slice(quoted).ok()
 }
 
 /// Where a member would go at the end of an object, and how, in the manner of the member before it.
@@ -213,45 +247,6 @@ fn new_member(text: &[u8], object: &Object, key: &str, value: &[u8]) -> (usize, 
     let before = &text[last.key.start - blanks_before..last.key.start];
     let colon = &text[last.key.end..last.value.start];
     (last.value.end, joined(&[b",", before, &key, colon, value]))
-}
-
-/// A member with the comma that goes with it, given where its value is.
-fn member_around(text: &[u8], value: &Range<usize>) -> Range<usize> {
-    let Some((object, index)) = object_around(text, value.start) else {
-        // An element of a list: taking it away would move the others.
-        return value.clone();
-    };
-    let member = &object.members[index];
-    match (index.checked_sub(1), object.members.get(index + 1)) {
-        (Some(before), _) => object.members[before].value.end..member.value.end,
-        (None, Some(after)) => member.key.start..after.key.start,
-        (None, None) => {
-            debug_assert!(object.close > member.value.start);
-            member.key.start..member.value.end
-        }
-    }
-}
-
-/// The object one of whose members has its value at `value`, and which member that is.
-fn object_around(text: &[u8], value: usize) -> Option<(Object, usize)> {
-    let mut at = skip_blanks(text, 0);
-    loop {
-        let next = match text[at] {
-            b'{' => {
-                let object = Object::at(text, at);
-                if let Some(index) = object.members.iter().position(|member| member.value.start == value) {
-                    return Some((object, index));
-                }
-                object.members.iter().find(|member| member.value.contains(&value)).map(|member| member.value.start)
-            }
-            b'[' => {
-                let elements = (0..).map_while(|index: usize| element(text, at, &index.to_string()));
-                elements.take_while(|start| *start <= value).last().filter(|start| *start != value)
-            }
-            _ => None,
-        };
-        at = next?;
-    }
 }
 
 fn fresh(pointer: &Pointer, held: &Held) -> Zeroizing<Vec<u8>> {
@@ -277,11 +272,7 @@ fn value(held: &Held) -> Zeroizing<Vec<u8>> {
     }
 }
 
-/// The text with `new` in place of `range`, in one buffer that never grows.
-pub(super) fn spliced(text: &[u8], range: Range<usize>, new: &[u8]) -> Zeroizing<Vec<u8>> {
-    joined(&[&text[..range.start], new, &text[range.end..]])
-}
-
+/// The parts behind each other, in one buffer that never grows.
 pub(super) fn joined(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     let mut all = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
     parts.iter().for_each(|part| all.extend_from_slice(part));
@@ -426,6 +417,40 @@ mod tests {
             assert!(said.contains(expected) && !said.contains("s3cr3t"), "{text}: {said}");
         }
         assert!(held(b"{\"a\": \"\xff\"}", &pointer("a")).is_err());
+    }
+
+    #[test]
+    fn a_byte_order_mark_stays_before_the_text() {
+        for (text, expected) in [
+            ("\u{feff}{\"a\":\"old\"}\r\n", "\u{feff}{\"a\":\"new\"}\r\n"),
+            ("\u{feff}", "\u{feff}{\"a\": \"new\"}\n"),
+            ("\u{feff}{}", "\u{feff}{\"a\": \"new\"}"),
+        ] {
+            assert_eq!(put(text, "a", "new"), expected);
+            assert_eq!(held(expected.as_bytes(), &pointer("a")), Ok(Held::Text(ClientSecret::new("new"))));
+        }
+        assert_eq!(removed("\u{feff}{\"a\": \"x\"}", "a"), "\u{feff}{}");
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_is_nobodys() {
+        let text = "{\"\\ud800\": \"theirs\"}";
+        assert_eq!(held(text.as_bytes(), &pointer("/")), Ok(Held::Nothing));
+        assert_eq!(put(text, "/", "ours"), "{\"\\ud800\": \"theirs\",\"\": \"ours\"}");
+    }
+
+    #[test]
+    fn a_key_inside_of_a_list_goes_away_with_its_comma() {
+        assert_eq!(removed("{\"l\": [{\"k\": \"v\", \"a\": 1}]}", "/l/0/k"), "{\"l\": [{\"a\": 1}]}");
+    }
+
+    #[test]
+    fn a_large_or_deep_text_takes_time_in_proportion_to_its_length() {
+        let elements = "{\"k\": \"v\"},".repeat(60_000);
+        let list = format!("[{elements}{{\"k\": \"last\"}}]");
+        assert_eq!(removed(&list, "/60000/k").len(), list.len() - "\"k\": \"last\"".len());
+        let deep = format!("{}1{}", "{\"a\":".repeat(60_000), "}".repeat(60_000));
+        assert_eq!(put(&format!("{{\"d\": {deep}, \"k\": \"v\"}}"), "k", "new").len(), deep.len() + 19);
     }
 
     #[test]

@@ -1,28 +1,31 @@
-//! A destination inside a file: one string in a JSON file, or one variable in a dotenv file.
+//! A destination in a file: one string of a JSON file, one variable of a dotenv file, or a file that is the secret.
 
+#[cfg(feature = "age")]
+mod age;
+mod at_rest;
 mod dotenv;
 mod entry;
 mod json;
 mod place;
 mod sidecar;
+mod work;
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+#[cfg(feature = "age")]
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use cutover_core::ClientSecret;
-use cutover_engine::{Destination, DestinationError, Label, Version};
+use cutover_engine::{Destination, DestinationError, Label, Labels, Version};
 
-use self::entry::{EditError, Entry, Held};
-use self::place::{Place, Steps};
-use self::sidecar::{Previous, Promoted, Sidecar};
-use crate::disk;
+#[cfg(feature = "age")]
+pub use self::age::{AgeError, AgeKeys, AgeRecipient};
+use self::at_rest::AtRest;
+use self::entry::Entry;
+use self::place::Steps;
+use self::work::{Trouble, Work};
 
-/// Room for a secret that is longer than the one before, when the disk is tried out.
-const ROOM_FOR_SECRET: usize = 4096;
-
-/// One secret inside a file that may hold other things, which stay as they are.
+/// One secret in a file: as the whole of it, or inside a file that may hold other things, which stay as they are.
 ///
 /// A change is a new file beside the old one, made durable and renamed over it, so readers see the old content or the
 /// new one. A link is followed: the file it leads to is replaced, and the link stays. The pending and the previous
@@ -34,6 +37,8 @@ pub struct FileDestination {
     path: PathBuf,
     entry: Entry,
     mode: u32,
+    siblings: bool,
+    at_rest: AtRest,
     steps: Steps,
 }
 
@@ -66,18 +71,55 @@ impl FileDestination {
         Ok(Self::new(path.as_ref(), Entry::Dotenv { variable: variable.to_owned() }))
     }
 
+    /// The whole file at `path`: the secret and nothing else, not even a newline behind it.
+    pub fn whole(path: impl AsRef<Path>) -> Self {
+        Self::new(path.as_ref(), Entry::Whole { newline: false })
+    }
+
+    /// The same with one newline behind the secret, for readers that take a line.
+    ///
+    /// A newline at the end of what is there is then not part of the secret.
+    pub fn whole_line(path: impl AsRef<Path>) -> Self {
+        Self::new(path.as_ref(), Entry::Whole { newline: true })
+    }
+
     /// The same destination with other permissions than 0600: those of a file that is made, and the widest that one
     /// that is there may have. A wider one fails preflight.
     #[must_use]
     pub fn with_mode(mut self, mode: u32) -> Self {
-        // Whoever writes it has to be able to read it again.
-        self.mode = mode & 0o666 | 0o600;
+        // Whoever writes it has to be able to read it again. A change is a new file, so that is all there is to it.
+        self.mode = mode & 0o666 | 0o400;
+        self
+    }
+
+    /// The same destination, which during a rotation shows the pending and the previous secret in files of their own:
+    /// `<file>.pending` and `<file>.previous`, each in the form of the file itself with nothing else in it.
+    ///
+    /// For readers that try more than one secret: whatever they do when, one of the files has the one that works. A
+    /// file of such a name that was there before fails preflight, and so does a link in place of the file.
+    #[must_use]
+    pub fn with_visible_siblings(mut self) -> Self {
+        self.siblings = true;
+        self
+    }
+
+    /// The same destination, encrypted: the file and everything that is ever beside it.
+    ///
+    /// A file that is there and not encrypted fails preflight. One that is armored stays so.
+    #[cfg(feature = "age")]
+    #[must_use]
+    pub fn encrypted(mut self, keys: Arc<AgeKeys>) -> Self {
+        self.at_rest = AtRest::Age(keys);
         self
     }
 
     fn new(path: &Path, entry: Entry) -> Self {
-        let name = format!("{}#{}", path.display(), entry.written());
-        Self { name, path: path.to_owned(), entry, mode: 0o600, steps: Steps::default() }
+        let name = match entry.written() {
+            "" => path.display().to_string(),
+            written => format!("{}#{written}", path.display()),
+        };
+        let (at_rest, steps) = (AtRest::default(), Steps::default());
+        Self { name, path: path.to_owned(), entry, mode: 0o600, siblings: false, at_rest, steps }
     }
 
     async fn work<T: Send + 'static>(
@@ -85,15 +127,9 @@ impl FileDestination {
         what: impl FnOnce(&Work) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, DestinationError> {
         let own = self.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let place = Place::of(&own.path, &own.entry).map_err(|error| Trouble::at(&own.path, error))?;
-            what(&Work { place, destination: own })
-        });
+        let done = tokio::task::spawn_blocking(move || what(&Work::on(own)?));
         let done = done.await.unwrap_or_else(|_| Err(Trouble::new("its file work was cut off")));
-        done.map_err(|trouble| match trouble.source {
-            Some(source) => DestinationError::new(&self.name, trouble.sentence).caused_by(source),
-            None => DestinationError::new(&self.name, trouble.sentence),
-        })
+        done.map_err(|trouble| trouble.of(&self.name))
     }
 }
 
@@ -116,6 +152,10 @@ impl Destination for FileDestination {
         self.work(move |work| work.read(label)).await
     }
 
+    async fn labels(&self) -> Result<Labels, DestinationError> {
+        self.work(Work::labels).await
+    }
+
     async fn promote(&self, version: Version) -> Result<(), DestinationError> {
         self.work(move |work| work.promote(version)).await
     }
@@ -129,235 +169,6 @@ impl Destination for FileDestination {
     }
 }
 
-/// One call, on a thread that may block.
-///
-/// Each method reads what is there and does what is missing. Between any two durable steps the process may die; the
-/// same call then finds from file and sidecar how far it came.
-struct Work {
-    place: Place,
-    destination: FileDestination,
-}
-
-impl Work {
-    fn preflight(&self) -> Result<(), Trouble> {
-        let Place { file, .. } = &self.place;
-        let before = match fs::metadata(file) {
-            Ok(before) => Some(before),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(Trouble::at(file, error)),
-        };
-        let text = self.text()?;
-        self.edited(text.as_deref().map_or(&[], Vec::as_slice), &Held::Text(ClientSecret::new("x")))?;
-        let allowed = self.destination.mode;
-        if let Some(mode) = before.as_ref().map(disk::mode).filter(|mode| mode & !allowed & 0o077 != 0) {
-            // Whoever reads it through these permissions would lose it with a narrower file, so a person decides.
-            return Err(Trouble::new(format!(
-                "{} can be read or written by others than a file with a secret in it should be (mode {mode:04o}, \
-                 allowed {allowed:04o}); narrow it with chmod, or allow that mode",
-                file.display()
-            )));
-        }
-        self.sidecar()?;
-        if !disk::exists(self.place.folder()) {
-            return self.place.try_out_above().map_err(|error| Trouble::at(self.place.folder(), error));
-        }
-        let _locked = self.locked()?;
-        let room = text.map_or(0, |text| text.len()) + ROOM_FOR_SECRET;
-        self.place.try_out(room, before.as_ref()).map_err(|error| Trouble::at(file, error))
-    }
-
-    fn read(&self, label: Label) -> Result<Option<ClientSecret>, Trouble> {
-        Ok(match label {
-            Label::Current => self.current()?.into_secret(),
-            Label::Pending => self.sidecar()?.pending.map(|(_, secret)| secret),
-            Label::Previous => match self.sidecar()?.promoted.map(|promoted| promoted.previous) {
-                Some(Previous::Entry(held)) => held.into_secret(),
-                Some(Previous::NoFile) | None => None,
-            },
-        })
-    }
-
-    fn stage(&self, version: Version, secret: ClientSecret) -> Result<(), Trouble> {
-        disk::create_private_folders(self.place.folder()).map_err(|error| Trouble::at(self.place.folder(), error))?;
-        let _locked = self.locked()?;
-        let mut sidecar = self.sidecar()?;
-        let promoted = sidecar.promoted.as_ref().is_some_and(|promoted| promoted.version == version);
-        if promoted && self.current()?.into_secret().as_ref() == Some(&secret) {
-            return Ok(());
-        }
-        let pending = Some((version, secret));
-        if sidecar.pending == pending {
-            return Ok(());
-        }
-        sidecar.pending = pending;
-        self.remember(&sidecar)
-    }
-
-    /// First what is replaced is remembered, then it is replaced, then the promotion is over.
-    fn promote(&self, version: Version) -> Result<(), Trouble> {
-        let nothing = || Trouble::new("nothing is pending under this version");
-        if !disk::exists(self.place.folder()) {
-            return Err(nothing());
-        }
-        let _locked = self.locked()?;
-        let mut sidecar = self.sidecar()?;
-        let begun = sidecar.promoted.as_ref().is_some_and(|promoted| promoted.version == version);
-        let Some((_, secret)) = sidecar.pending.take_if(|(pending, _)| *pending == version) else {
-            return if begun { Ok(()) } else { Err(nothing()) };
-        };
-        if !begun {
-            // A second secret of one attempt replaces a first one that was hardly used: what a roll back returns to
-            // stays the one from before.
-            let previous = match sidecar.promoted.take() {
-                Some(promoted) if promoted.version.attempt() == version.attempt() => promoted.previous,
-                _ if self.text()?.is_none() => Previous::NoFile,
-                _ => Previous::Entry(self.current()?),
-            };
-            sidecar.promoted = Some(Promoted { version, previous });
-            sidecar.pending = Some((version, secret.duplicate()));
-            self.remember(&sidecar)?;
-            sidecar.pending = None;
-        }
-        self.put(&Held::Text(secret))?;
-        self.remember(&sidecar)
-    }
-
-    /// First what was there before is put back, then the rest is forgotten.
-    fn roll_back(&self, version: Version) -> Result<(), Trouble> {
-        if !disk::exists(self.place.folder()) {
-            return Ok(());
-        }
-        let _locked = self.locked()?;
-        let mut sidecar = self.sidecar()?;
-        match sidecar.promoted_by(version).map(|promoted| &promoted.previous) {
-            Some(Previous::Entry(held)) => self.put(held)?,
-            Some(Previous::NoFile) => self.put_no_file()?,
-            None => {}
-        }
-        if sidecar.promoted_by(version).is_some() {
-            sidecar.promoted = None;
-        }
-        sidecar.drop_pending_of(version);
-        self.remember(&sidecar)
-    }
-
-    fn forget_previous(&self, version: Version) -> Result<(), Trouble> {
-        if !disk::exists(self.place.folder()) {
-            return Ok(());
-        }
-        let _locked = self.locked()?;
-        let mut sidecar = self.sidecar()?;
-        let promoted = sidecar.promoted_by(version).map(|promoted| promoted.version);
-        if let Some((pending, secret)) = &sidecar.pending
-            && promoted == Some(*pending)
-        {
-            // A promotion that was cut off: over means that the new secret is in use.
-            self.put(&Held::Text(secret.duplicate()))?;
-        }
-        if promoted.is_some() {
-            sidecar.promoted = None;
-        }
-        sidecar.drop_pending_of(version);
-        self.remember(&sidecar)
-    }
-
-    fn locked(&self) -> Result<place::Locked, Trouble> {
-        self.place.lock(&self.destination.steps).map_err(|error| Trouble::at(self.place.folder(), error))
-    }
-
-    fn text(&self) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>, Trouble> {
-        self.place.read_file().map_err(|error| Trouble::at(&self.place.file, error))
-    }
-
-    /// What the entry holds now.
-    fn current(&self) -> Result<Held, Trouble> {
-        let Some(text) = self.text()? else { return Ok(Held::Nothing) };
-        self.destination.entry.held(&text).map_err(|error| self.in_the_way(&error))
-    }
-
-    fn edited(&self, text: &[u8], held: &Held) -> Result<zeroize::Zeroizing<Vec<u8>>, Trouble> {
-        let entry = &self.destination.entry;
-        let new = entry.with(text, held).map_err(|error| self.in_the_way(&error))?;
-        let as_wanted = match (entry.held(&new), held) {
-            (Ok(now), wanted) if now == *wanted => true,
-            // What cannot be taken away without moving its neighbours is emptied.
-            (Ok(Held::Text(now)), Held::Nothing) => now.expose().is_empty(),
-            _ => false,
-        };
-        if as_wanted {
-            return Ok(new);
-        }
-        let sentence = "has quotes or lists around that entry in which a new value would read as something else";
-        Err(self.in_the_way(&EditError::new(sentence)))
-    }
-
-    /// Makes the entry hold this, unless it does already.
-    fn put(&self, held: &Held) -> Result<(), Trouble> {
-        let text = self.text()?;
-        let text = text.as_deref().map_or(&[] as &[u8], Vec::as_slice);
-        let new = self.edited(text, held)?;
-        if *new == *text && disk::exists(&self.place.file) {
-            return Ok(());
-        }
-        let Self { place, destination } = self;
-        place.replace_file(&new, destination.mode, &destination.steps).map_err(|error| Trouble::at(&place.file, error))
-    }
-
-    /// Takes the entry away, and the file with it when it was made for the entry alone.
-    fn put_no_file(&self) -> Result<(), Trouble> {
-        let Some(text) = self.text()? else { return Ok(()) };
-        let left = self.edited(&text, &Held::Nothing)?;
-        let shell = self.destination.entry.shell().map_err(|error| self.in_the_way(&error))?;
-        if left != shell {
-            return self.put(&Held::Nothing);
-        }
-        self.place.remove_file(&self.destination.steps).map_err(|error| Trouble::at(&self.place.file, error))
-    }
-
-    fn sidecar(&self) -> Result<Sidecar, Trouble> {
-        let path = &self.place.sidecar;
-        let Some(bytes) = self.place.read_sidecar().map_err(|error| Trouble::at(path, error))? else {
-            return Ok(Sidecar::default());
-        };
-        Sidecar::decode(&bytes).map_err(|why| Trouble::new(format!("{} {why}", path.display())))
-    }
-
-    fn remember(&self, sidecar: &Sidecar) -> Result<(), Trouble> {
-        let Self { place, destination } = self;
-        let done = match (sidecar.is_empty(), disk::exists(&place.sidecar)) {
-            (true, false) => Ok(()),
-            (true, true) => place.remove_sidecar(&destination.steps),
-            (false, _) => place.replace_sidecar(&sidecar.encode(), &destination.steps),
-        };
-        done.map_err(|error| Trouble::at(&place.sidecar, error))
-    }
-
-    fn in_the_way(&self, error: &EditError) -> Trouble {
-        Trouble::new(format!("{} {error} ({})", self.place.file.display(), self.destination.entry.written()))
-    }
-}
-
-/// Why a call failed, without a secret.
-struct Trouble {
-    sentence: String,
-    source: Option<io::Error>,
-}
-
-impl Trouble {
-    fn new(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), source: None }
-    }
-
-    fn at(path: &Path, error: io::Error) -> Self {
-        let sentence = if path.is_symlink() && error.kind() == io::ErrorKind::NotFound {
-            format!("{} is a link that leads nowhere", path.display())
-        } else {
-            format!("{} {}", path.display(), disk::what(&error))
-        };
-        Self { sentence, source: Some(error) }
-    }
-}
-
 /// A key or variable that no file can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
@@ -365,5 +176,7 @@ pub struct InvalidEntry {
     what: &'static str,
 }
 
+#[cfg(test)]
+mod contract;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -13,6 +15,10 @@ use crate::disk;
 
 /// Larger than any file that applications read their settings from.
 pub(super) const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How often a lock that somebody else has is tried for, and how long between: 30 s, a thousand times what a change
+/// takes.
+const LOCK_TRIES: u32 = 6000;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// How much of a name is repeated in the names beside it, for people.
 const STEM_CHARS_MAX: usize = 60;
 
@@ -26,6 +32,9 @@ pub(super) struct Place {
     pub(super) sidecar: PathBuf,
     new_file: PathBuf,
     new_sidecar: PathBuf,
+    /// Where readers find the pending and the previous secret, if they look for it there.
+    pub(super) siblings: [PathBuf; 2],
+    new_sibling: PathBuf,
     probe: PathBuf,
     lock: PathBuf,
 }
@@ -46,6 +55,8 @@ impl Place {
             sidecar: beside(&of_entry, ""),
             new_sidecar: beside(&of_file, ".new-sidecar"),
             new_file: beside(&of_file, ".new"),
+            siblings: [disk::with_suffix(&file, ".pending"), disk::with_suffix(&file, ".previous")],
+            new_sibling: beside(&of_file, ".new-sibling"),
             probe: beside(&of_file, ".probe"),
             lock: beside(&of_file, ".lock"),
             file,
@@ -56,11 +67,23 @@ impl Place {
         disk::folder_of(&self.file)
     }
 
-    /// Waits until nobody else is changing the file.
+    /// Waits until nobody else is changing the file, but not for ever: whoever has stopped in the middle of a change
+    /// must not stop everybody else.
+    #[allow(clippy::disallowed_methods, reason = "a file lock cannot be waited for with a deadline")]
     pub(super) fn lock(&self, steps: &Steps) -> io::Result<Locked> {
-        let file = disk::lock(&self.lock)?;
+        let mut tries = 0;
+        let file = loop {
+            if let Some(file) = disk::try_lock(&self.lock)? {
+                break file;
+            }
+            tries += 1;
+            if tries == LOCK_TRIES {
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process is changing the file"));
+            }
+            thread::sleep(LOCK_PAUSE);
+        };
         let locked = Locked { path: self.lock.clone(), _file: file, steps: steps.clone() };
-        for left in [&self.new_file, &self.new_sidecar, &self.probe] {
+        for left in [&self.new_file, &self.new_sidecar, &self.new_sibling, &self.probe] {
             remove_if_there(left)?;
         }
         Ok(locked)
@@ -68,13 +91,27 @@ impl Place {
 
     /// Puts new bytes in place of the file's, with the permissions and owner of the one before.
     pub(super) fn replace_file(&self, bytes: &[u8], mode_max: u32, steps: &Steps) -> io::Result<()> {
-        let before = match fs::metadata(&self.file) {
-            Ok(metadata) => Some(metadata),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        let mode = before.as_ref().map_or(mode_max, |before| disk::mode(before) & mode_max);
+        let (mode, before) = self.manner(mode_max)?;
         replace(&self.file, &self.new_file, bytes, (mode, before.as_ref()), steps)
+    }
+
+    /// Puts bytes beside the file, for the same readers.
+    pub(super) fn replace_sibling(&self, sibling: &Path, bytes: &[u8], mode_max: u32, steps: &Steps) -> io::Result<()> {
+        let (mode, before) = self.manner(mode_max)?;
+        replace(sibling, &self.new_sibling, bytes, (mode, before.as_ref()), steps)
+    }
+
+    pub(super) fn remove_sibling(&self, sibling: &Path, steps: &Steps) -> io::Result<()> {
+        remove(sibling, steps)
+    }
+
+    /// The permissions of a new file, and the one whose owner it shall have.
+    fn manner(&self, mode_max: u32) -> io::Result<(u32, Option<Metadata>)> {
+        match fs::metadata(&self.file) {
+            Ok(before) => Ok((disk::mode(&before) & mode_max, Some(before))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((mode_max, None)),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn replace_sidecar(&self, bytes: &[u8], steps: &Steps) -> io::Result<()> {
@@ -91,14 +128,15 @@ impl Place {
 
     /// The file's bytes; `None` when there is no file.
     pub(super) fn read_file(&self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-        if fs::metadata(&self.file).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
-            return Err(io::Error::other("it is not a regular file"));
-        }
         read_if_there(&self.file)
     }
 
     pub(super) fn read_sidecar(&self) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-        read_if_there(&self.sidecar)
+        read_beside(&self.sidecar)
+    }
+
+    pub(super) fn read_sibling(&self, sibling: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        read_beside(sibling)
     }
 
     /// Shows that a new file can be written, read back and given the owner of the one before, and leaves none.
@@ -140,8 +178,10 @@ fn replace(
     steps: &Steps,
 ) -> io::Result<()> {
     let replaced = write(temporary, bytes, mode, like, steps).and_then(|()| {
+        steps.begin()?;
         fs::rename(temporary, path)?;
         steps.pass()?;
+        steps.begin()?;
         disk::sync_folder(disk::folder_of(path))?;
         steps.pass()
     });
@@ -153,8 +193,10 @@ fn replace(
 }
 
 fn write(path: &Path, bytes: &[u8], mode: u32, like: Option<&Metadata>, steps: &Steps) -> io::Result<()> {
+    steps.begin()?;
     let mut file = disk::create_private(path)?;
     steps.pass()?;
+    steps.begin()?;
     file.write_all(bytes)?;
     give_to_owner_of(&file, like)?;
     set_mode(&file, mode)?;
@@ -194,8 +236,10 @@ fn set_mode(_: &File, _: u32) -> io::Result<()> {
 }
 
 fn remove(path: &Path, steps: &Steps) -> io::Result<()> {
+    steps.begin()?;
     remove_if_there(path)?;
     steps.pass()?;
+    steps.begin()?;
     disk::sync_folder(disk::folder_of(path))?;
     steps.pass()
 }
@@ -207,11 +251,27 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Reads what only this program puts there: a link was put there by somebody else.
+fn read_beside(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    if path.is_symlink() {
+        return Err(not_regular());
+    }
+    read_if_there(path)
+}
+
+/// Opening a pipe would wait for whoever writes to it.
 fn read_if_there(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return Err(not_regular());
+    }
     match disk::read_wiped(path, BYTES_MAX) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         other => other.map(Some),
     }
+}
+
+fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
 }
 
 fn try_out(path: &Path, bytes: usize, like: Option<&Metadata>) -> io::Result<()> {
@@ -240,41 +300,106 @@ fn hash(parts: &[&[u8]]) -> String {
     hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The durable steps of a change, counted so that a test can have the process die after any of them.
+/// The durable steps of a change, counted so that a test can have any of them fail.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steps {
     #[cfg(test)]
-    left: Option<std::sync::Arc<std::sync::atomic::AtomicU32>>,
+    plan: std::sync::Arc<std::sync::Mutex<Plan>>,
 }
 
 #[cfg(not(test))]
+#[allow(clippy::unused_self, reason = "only tests count")]
 impl Steps {
-    #[allow(clippy::unused_self, reason = "only tests count")]
+    /// Before each step.
+    fn begin(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// After each step.
     fn pass(&self) -> io::Result<()> {
         Ok(())
     }
 
-    #[allow(clippy::unused_self, reason = "only tests count")]
     fn are_over(&self) -> bool {
         false
     }
 }
 
+/// What happens to a step.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It is refused and not done.
+    Refused,
+    /// The process dies right after it: from there on nothing more is done, not even clearing up.
+    Death,
+    /// It is refused, and so is every one after it.
+    Forbidden,
+}
+
+#[cfg(test)]
+#[derive(Debug, Default)]
+struct Plan {
+    fault: Option<Fault>,
+    left: u32,
+    reached: bool,
+}
+
 #[cfg(test)]
 impl Steps {
-    /// The process dies after so many steps: from there on nothing more is done, not even clearing up.
+    /// The process dies after so many steps.
     pub(super) fn dying_after(steps: u32) -> Self {
-        Self { left: Some(std::sync::Arc::new(std::sync::atomic::AtomicU32::new(steps))) }
+        let own = Self::default();
+        own.fail(steps, Fault::Death);
+        own
     }
 
-    fn pass(&self) -> io::Result<()> {
-        use std::sync::atomic::Ordering::SeqCst;
-        let Some(left) = &self.left else { return Ok(()) };
-        let died = left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() || self.are_over();
-        if died { Err(io::Error::other("died here")) } else { Ok(()) }
+    /// From now on, this happens to the step with this number, from 1.
+    pub(super) fn fail(&self, at: u32, fault: Fault) {
+        *self.plan() = Plan { fault: Some(fault), left: at, reached: false };
+    }
+
+    /// Nothing fails any more.
+    pub(super) fn mend(&self) {
+        *self.plan() = Plan::default();
+    }
+
+    pub(super) fn are_reached(&self) -> bool {
+        self.plan().reached
     }
 
     pub(super) fn are_over(&self) -> bool {
-        self.left.as_ref().is_some_and(|left| left.load(std::sync::atomic::Ordering::SeqCst) == 0)
+        let plan = self.plan();
+        plan.reached && plan.fault == Some(Fault::Death)
+    }
+
+    fn begin(&self) -> io::Result<()> {
+        let plan = self.plan();
+        match plan.fault {
+            Some(Fault::Death) if plan.reached => Err(io::Error::other("died here")),
+            Some(Fault::Refused | Fault::Forbidden) => Self::count(plan, io::ErrorKind::PermissionDenied),
+            Some(Fault::Death) | None => Ok(()),
+        }
+    }
+
+    fn pass(&self) -> io::Result<()> {
+        let plan = self.plan();
+        match plan.fault {
+            Some(Fault::Death) => Self::count(plan, io::ErrorKind::Other),
+            Some(Fault::Refused | Fault::Forbidden) | None => Ok(()),
+        }
+    }
+
+    fn count(mut plan: std::sync::MutexGuard<'_, Plan>, kind: io::ErrorKind) -> io::Result<()> {
+        if plan.reached {
+            return if plan.fault == Some(Fault::Refused) { Ok(()) } else { Err(kind.into()) };
+        }
+        plan.left = plan.left.saturating_sub(1);
+        plan.reached = plan.left == 0;
+        if plan.reached { Err(kind.into()) } else { Ok(()) }
+    }
+
+    fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
+        self.plan.lock().expect("nothing panics under this lock")
     }
 }

@@ -1,30 +1,47 @@
 //! The process dies after every durable step of every call, and the same call, or a roll back, still ends right.
 
 use super::*;
+use std::fs;
+
 use cutover_core::AttemptId;
+
+use super::sidecar::Sidecar;
 
 const OLD: &str = "the-old-secret";
 const NEW: &str = "the-new-secret";
 const FIRST: Version = Version::new(AttemptId::from_bits(1), 1);
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Json,
+    Dotenv,
+    Whole,
+    /// With the pending and the previous secret beside it.
+    Shown,
+}
+
 /// A file before a rotation, and the same with the new secret in it.
 struct Case {
-    json: bool,
+    form: Form,
     before: Option<&'static str>,
     after: &'static str,
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 10] = [
     Case {
-        json: true,
+        form: Form::Json,
         before: Some("{\"other\": 1, \"key\": \"the-old-secret\"}\n"),
         after: "{\"other\": 1, \"key\": \"the-new-secret\"}\n",
     },
-    Case { json: true, before: Some("{\"other\": 1}"), after: "{\"other\": 1,\"key\": \"the-new-secret\"}" },
-    Case { json: true, before: None, after: "{\"key\": \"the-new-secret\"}\n" },
-    Case { json: false, before: Some("A=1\nkey=the-old-secret # x\n"), after: "A=1\nkey=the-new-secret # x\n" },
-    Case { json: false, before: Some("A=1\n"), after: "A=1\nkey=the-new-secret\n" },
-    Case { json: false, before: None, after: "key=the-new-secret\n" },
+    Case { form: Form::Json, before: Some("{\"other\": 1}"), after: "{\"other\": 1,\"key\": \"the-new-secret\"}" },
+    Case { form: Form::Json, before: None, after: "{\"key\": \"the-new-secret\"}\n" },
+    Case { form: Form::Dotenv, before: Some("A=1\nkey=the-old-secret # x\n"), after: "A=1\nkey=the-new-secret # x\n" },
+    Case { form: Form::Dotenv, before: Some("A=1\n"), after: "A=1\nkey=the-new-secret\n" },
+    Case { form: Form::Dotenv, before: None, after: "key=the-new-secret\n" },
+    Case { form: Form::Whole, before: Some("the-old-secret"), after: "the-new-secret" },
+    Case { form: Form::Whole, before: None, after: "the-new-secret" },
+    Case { form: Form::Shown, before: Some("the-old-secret"), after: "the-new-secret" },
+    Case { form: Form::Shown, before: None, after: "the-new-secret" },
 ];
 
 #[derive(Clone, Copy, Debug)]
@@ -43,16 +60,21 @@ impl Case {
     fn set_up(&self) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         if let Some(before) = self.before {
-            fs::write(self.file(&folder), before).expect("written");
+            let bytes = at_rest().close(before.as_bytes(), None).expect("closed");
+            fs::write(self.file(&folder), bytes).expect("written");
         }
         folder
     }
 
     fn work(&self, folder: &tempfile::TempDir, steps: Steps) -> Work {
         let path = self.file(folder);
-        let made = if self.json { FileDestination::json(&path, "key") } else { FileDestination::dotenv(&path, "key") };
-        let destination = FileDestination { steps, ..made.expect("a valid key") };
-        Work { place: Place::of(&path, &destination.entry).expect("a place"), destination }
+        let made = match self.form {
+            Form::Json => FileDestination::json(&path, "key").expect("a valid key"),
+            Form::Dotenv => FileDestination::dotenv(&path, "key").expect("a valid key"),
+            Form::Whole => FileDestination::whole(&path),
+            Form::Shown => FileDestination::whole(&path).with_visible_siblings(),
+        };
+        Work::on(FileDestination { steps, at_rest: at_rest(), ..made }).unwrap_or_else(|_| panic!("a place"))
     }
 
     fn call(&self, folder: &tempfile::TempDir, call: Call, steps: Steps) -> Result<(), String> {
@@ -67,17 +89,63 @@ impl Case {
     }
 
     /// What readers see is the old content or the new one, and nothing in between.
+    ///
+    /// Where they look beside the file too, one of the three is what works, be it the old or the new secret.
     fn is_whole(&self, folder: &tempfile::TempDir) {
-        let text = fs::read_to_string(self.file(folder)).ok();
+        let text = text_of(&self.file(folder));
         let expected = [self.before, Some(self.after)];
         assert!(expected.contains(&text.as_deref()), "readers see {text:?}");
+        if self.form == Form::Shown {
+            let beside = ["pending", "previous"].map(|name| text_of(&self.file(folder).with_extension(name)));
+            let known = |text: &Option<String>| text.as_deref().is_none_or(|text| [OLD, NEW].contains(&text));
+            assert!(beside.iter().all(known), "readers see {beside:?}");
+            let promoted = text.as_deref() == Some(self.after);
+            let previous = self.before.is_none() || beside[1].as_deref() == Some(OLD);
+            assert!(!promoted || previous || !self.is_remembered(folder), "the old secret went before its time");
+        }
+        if cfg!(feature = "age") {
+            for name in fs::read_dir(folder.path()).expect("there").map(|file| file.expect("there").path()) {
+                let bytes = fs::read(&name).expect("there");
+                let quotes = |secret: &str| bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+                assert!(![OLD, NEW].into_iter().any(quotes), "{} is not encrypted", name.display());
+            }
+        }
+    }
+
+    /// Whether a rotation is under way by what stands beside the file.
+    fn is_remembered(&self, folder: &tempfile::TempDir) -> bool {
+        let left = self.work(folder, Steps::default()).sidecar();
+        left.is_ok_and(|left| left != Sidecar::default())
     }
 
     fn has_only(&self, folder: &tempfile::TempDir, text: Option<&str>) {
-        assert_eq!(fs::read_to_string(self.file(folder)).ok().as_deref(), text);
+        assert_eq!(text_of(&self.file(folder)).as_deref(), text);
         let names: Vec<_> = fs::read_dir(folder.path()).expect("there").map(|file| file.expect("there")).collect();
         assert!(names.len() <= 1, "left behind: {names:?}");
     }
+}
+
+/// What is done to every file here: with the feature, all of it is encrypted.
+#[cfg(feature = "age")]
+pub(super) fn at_rest() -> AtRest {
+    use std::sync::LazyLock;
+
+    static KEYS: LazyLock<Arc<AgeKeys>> = LazyLock::new(|| {
+        let (recipient, identity) = age::tests::pair();
+        Arc::new(AgeKeys::new(vec![recipient], &identity).expect("a pair"))
+    });
+    AtRest::Age(KEYS.clone())
+}
+
+#[cfg(not(feature = "age"))]
+pub(super) fn at_rest() -> AtRest {
+    AtRest::Clear
+}
+
+fn text_of(path: &Path) -> Option<String> {
+    let bytes = fs::read(path).ok()?;
+    let text = at_rest().open(zeroize::Zeroizing::new(bytes)).expect("its own");
+    Some(String::from_utf8(text.to_vec()).expect("text"))
 }
 
 /// Runs `calls`, with the process dying after every step of the last one, and says where each death left the folder.
@@ -130,7 +198,7 @@ fn a_call_that_died_after_any_step_ends_right_when_it_is_repeated() {
             case.call(folder, RollBack, Steps::default()).expect("repeatable");
             case.has_only(folder, case.before);
         });
-        assert!(20 <= deaths, "{deaths} places to die");
+        assert!(18 <= deaths, "{deaths} places to die");
     }
 }
 
@@ -164,11 +232,12 @@ fn a_secret_that_was_taken_out_of_the_file_again_can_be_put_back() {
     for call in [Call::Stage, Call::Promote] {
         case.call(&folder, call, Steps::default()).expect("done");
     }
-    fs::write(case.file(&folder), case.before.expect("a file")).expect("somebody restored it");
+    let before = at_rest().close(case.before.expect("a file").as_bytes(), None).expect("closed");
+    fs::write(case.file(&folder), before).expect("somebody restored it");
     for call in [Call::Stage, Call::Promote] {
         case.call(&folder, call, Steps::default()).expect("done");
     }
-    assert_eq!(fs::read_to_string(case.file(&folder)).expect("there"), case.after);
+    assert_eq!(text_of(&case.file(&folder)).as_deref(), Some(case.after));
     case.call(&folder, Call::RollBack, Steps::default()).expect("done");
     case.has_only(&folder, case.before);
 }

@@ -2,11 +2,15 @@
 
 #[cfg(feature = "file")]
 mod destination_contract;
+#[cfg(feature = "age")]
+mod encrypted;
 #[cfg(feature = "file")]
 mod file;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod journal_contract;
 mod key_file;
+#[cfg(feature = "file")]
+mod whole_file;
 #[cfg(feature = "postgres")]
 mod postgres_journal;
 #[cfg(feature = "sqlite")]
