@@ -8,8 +8,12 @@ mod disk;
 pub mod key_file;
 mod sealing;
 
+#[cfg(feature = "command")]
+mod command;
 #[cfg(feature = "file")]
 mod file;
+#[cfg(any(feature = "command", feature = "webhook"))]
+pub mod hooks;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
@@ -21,6 +25,8 @@ mod vault;
 pub use column::{Column, ColumnDestination, ColumnError, ColumnOptions, ColumnStore, InvalidColumn, Rekeyed, read};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use commits::Commits;
+#[cfg(feature = "command")]
+pub use command::{CommandDestination, InvalidProgram, Program};
 #[cfg(feature = "age")]
 pub use file::{AgeError, AgeKeys, AgeRecipient};
 #[cfg(feature = "file")]

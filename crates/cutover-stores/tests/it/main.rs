@@ -1,5 +1,7 @@
 //! The stores against the contracts of the engine, on a real disk.
 
+#[cfg(feature = "command")]
+mod command;
 #[cfg(feature = "file")]
 mod destination_contract;
 #[cfg(feature = "age")]
@@ -8,6 +10,8 @@ mod encrypted;
 mod file;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod journal_contract;
+#[cfg(all(feature = "command", feature = "webhook"))]
+mod hooks;
 mod key_file;
 #[cfg(feature = "file")]
 mod whole_file;
