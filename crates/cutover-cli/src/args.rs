@@ -73,6 +73,8 @@ pub(crate) enum Command {
     List,
     /// Give targets new secrets
     Rotate(Rotate),
+    /// Rotate what is due beside other workers on one PostgreSQL journal
+    Work(Work),
     /// Go on with rotations that have not ended
     Resume(Resume),
     /// Go back to the old secrets, where that is still possible
@@ -129,6 +131,33 @@ pub(crate) struct Rotate {
     /// Leave no more than N targets unfinished at the same time
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) max_unfinished: Option<usize>,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
+}
+
+/// `work`.
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "cutover work --not-since <TIME> [OPTIONS] <TARGET>...\n       \
+                            cutover work --not-since <TIME> [OPTIONS] --all")]
+pub(crate) struct Work {
+    /// Targets by name
+    #[arg(value_name = "TARGET", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) targets: Vec<TargetId>,
+    /// Every configured target
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Rotate what was not rotated since TIME; tell all workers the same
+    #[arg(long, value_name = "TIME", value_parser = not_since)]
+    pub(crate) not_since: NotSince,
+    /// Do not end when nothing is left: look again and again
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Cancel somebody else's pending rotation and go on
+    #[arg(long)]
+    pub(crate) take_over: bool,
+    /// Begin no further target once N, or N% of them, were not rotated
+    #[arg(long, value_name = "N", value_parser = failures)]
+    pub(crate) max_failures: Option<Failures>,
     #[command(flatten)]
     pub(crate) pace: Pace,
 }

@@ -32,7 +32,7 @@ pub use file::{AgeError, AgeKeys, AgeRecipient};
 #[cfg(feature = "file")]
 pub use file::{FileDestination, InvalidEntry};
 #[cfg(feature = "postgres")]
-pub use postgres::{Due, DueOnly, LeaseClock, PostgresJournal, PostgresOptions};
+pub use postgres::{Due, DueOnly, LeaseClock, Left, PostgresJournal, PostgresOptions, SharedWork};
 pub use sealing::{KeyId, MalformedKey, OpenError, Purpose, SealContext, SealingKey, SealingKeys};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteJournal, SqliteOptions};

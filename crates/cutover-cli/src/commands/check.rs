@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cutover::engine::{Engine, Failure, Job, Journal as _, Recorded};
+use cutover::engine::{Engine, Failure, Job, Recorded};
 use cutover::{SystemClock, TargetId, Verdict, chain};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
@@ -45,7 +45,8 @@ pub(super) async fn run(context: &Context, names: &[TargetId]) -> Result<Exit, C
     for target in &targets {
         jobs.push(vendors.job(target).await.map_err(|error| chain(&error)));
     }
-    let journal = connect::journal::open(&config.journal, &context.printer).await?;
+    let opened = connect::journal::open(&config.journal, &context.printer).await?;
+    let journal = opened.journal();
     let unfinished: BTreeMap<TargetId, String> = open(journal.unfinished(None).await?, context.program());
     let engine = Engine::new(journal.clone(), Arc::new(SystemClock));
     let width = column(targets.iter().map(|target| target.target.id().as_str()));
@@ -73,7 +74,7 @@ pub(super) async fn run(context: &Context, names: &[TargetId]) -> Result<Exit, C
     };
     let checked = stream::iter(targets.iter().zip(jobs)).map(one).buffered(AT_ONCE);
     let checked: Vec<_> = checked.inspect(|checked| show(context, checked, width)).collect().await;
-    super::rotate::close(&journal).await;
+    opened.close().await;
     let exit: Exit = checked.iter().map(|checked| Part::done_if(checked.ok)).collect();
     if context.printer.is_json() {
         context.printer.document(&Document { command: "check", exit_code: exit.code(), targets: checked });

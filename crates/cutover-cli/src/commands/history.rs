@@ -64,7 +64,8 @@ struct Happened {
 pub(super) async fn run(context: &Context, args: &Status) -> Result<Exit, CliError> {
     let config = context.config()?;
     let mut recorded: Vec<Recorded> = Vec::new();
-    if let Some(journal) = connect::journal::open_if_there(&config.journal).await? {
+    if let Some(opened) = connect::journal::open_if_there(&config.journal, &context.printer).await? {
+        let journal = opened.journal();
         if args.targets.is_empty() {
             recorded = journal.history(None, args.limit).await?;
         }

@@ -16,6 +16,7 @@ mod resume;
 mod rotate;
 mod status;
 mod verify;
+mod work;
 
 use std::path::{Path, PathBuf};
 
@@ -104,6 +105,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Cli
         Command::Explain { target } => explain::run(context, &target).await,
         Command::List => list::run(context).await,
         Command::Rotate(rotate) => rotate::run(context, &rotate).await,
+        Command::Work(work) => work::run(context, &work).await,
         Command::Resume(resume) => resume::run(context, &resume).await,
         Command::Cancel(cancel) => cancel::run(context, &cancel).await,
         Command::Status(status) => status::run(context, &status).await,
@@ -125,6 +127,7 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::Explain { .. } => "explain",
         Command::List => "list",
         Command::Rotate(_) => "rotate",
+        Command::Work(_) => "work",
         Command::Resume(_) => "resume",
         Command::Cancel(_) => "cancel",
         Command::Status(_) => "status",

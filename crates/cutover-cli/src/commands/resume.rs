@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use cutover::TargetId;
-use cutover::engine::Journal as _;
 
 use super::Context;
-use super::rotate::{Work, close, conclude, over};
+use super::rotate::{Work, conclude, over};
 use crate::args::{Pace, Resume};
 use crate::config::{Config, TargetConfig};
 use crate::connect::{self, Vendors};
@@ -21,22 +20,22 @@ pub(super) async fn run(context: &Context, args: &Resume) -> Result<Exit, CliErr
 pub(super) async fn take_up(context: &Context, names: &[TargetId], work: Work, pace: Pace) -> Result<Exit, CliError> {
     let config = context.config()?;
     let targets = context.chosen(&config, names)?;
-    if !config.journal.path.exists() {
+    let Some(opened) = connect::journal::open_if_there(&config.journal, &context.printer).await? else {
         return Ok(nothing(context, work));
-    }
-    let journal = connect::journal::open(&config.journal, &context.printer).await?;
+    };
+    let journal = opened.journal();
     let unfinished = journal.unfinished(None).await?;
     let open: BTreeSet<_> = unfinished.iter().map(|recorded| recorded.target.id().clone()).collect();
     orphans(context, &config, &open);
     // Only vendors that are needed are reached, so a missing credential of another one is no obstacle.
     let targets: Vec<&TargetConfig> = targets.into_iter().filter(|target| open.contains(target.target.id())).collect();
     if targets.is_empty() {
-        close(&journal).await;
+        opened.close().await;
         return Ok(nothing(context, work));
     }
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
-    let told = over(context, &jobs, journal.clone(), work, pace).await;
-    close(&journal).await;
+    let told = over(context, &jobs, journal, work, pace).await;
+    opened.close().await;
     Ok(conclude(context, work, told, None))
 }
 

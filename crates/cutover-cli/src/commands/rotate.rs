@@ -1,6 +1,6 @@
 //! `cutover rotate`, and what `resume` and `cancel` share with it: running an engine over many targets and telling what came of it.
 
-mod telling;
+pub(super) mod telling;
 
 use std::sync::Arc;
 
@@ -41,6 +41,8 @@ pub(super) enum Work {
         /// When no further target is begun.
         caution: Caution,
     },
+    /// A new rotation or an unfinished one, of what other workers leave.
+    Share,
     /// An unfinished one, where there is one.
     Resume,
     /// The way back from an unfinished one, where there is one.
@@ -52,6 +54,7 @@ impl Work {
     pub(super) fn command(self) -> &'static str {
         match self {
             Self::Rotate { .. } => "rotate",
+            Self::Share => "work",
             Self::Resume => "resume",
             Self::RollBack => "cancel",
         }
@@ -60,7 +63,7 @@ impl Work {
     /// What a done target is.
     fn done(self) -> &'static str {
         match self {
-            Self::Rotate { .. } | Self::Resume => "rotated",
+            Self::Rotate { .. } | Self::Share | Self::Resume => "rotated",
             Self::RollBack => "rolled back",
         }
     }
@@ -83,31 +86,35 @@ pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliErr
     let mut targets = context.chosen(&config, &args.targets)?;
     if args.not_since.is_some() {
         let chosen = targets.len();
-        targets = not_rotated_since(&config, targets, since).await?;
+        targets = not_rotated_since(context, &config, targets, since).await?;
         let left_out = chosen - targets.len();
         context.printer.note(format_args!("{left_out} of {chosen} were rotated since {since:.0} and are left out"));
     }
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
-    let journal = connect::journal::open(&config.journal, &context.printer).await?;
+    let opened = connect::journal::open(&config.journal, &context.printer).await?;
     let caution = Caution {
         canaries: args.canary.unwrap_or_default(),
         failures_max: args.max_failures.map(|failures| failures.of(jobs.len())),
         unfinished_max: args.max_unfinished,
     };
     let work = Work::Rotate { take_over: args.take_over, caution };
-    let told = over(context, &jobs, journal.clone(), work, args.pace).await;
-    close(&journal).await;
+    let told = over(context, &jobs, opened.journal(), work, args.pace).await;
+    opened.close().await;
     let rest = args.all.then(|| format!("{} rotate --all --not-since {since:.3}", context.program()));
     Ok(conclude(context, work, told, rest.as_deref()))
 }
 
 /// Those of the targets whose latest rotation that ended well was before `since`, or that never had one.
 async fn not_rotated_since<'c>(
+    context: &Context,
     config: &Config,
     targets: Vec<&'c TargetConfig>,
     since: Timestamp,
 ) -> Result<Vec<&'c TargetConfig>, CliError> {
-    let Some(journal) = connect::journal::open_if_there(&config.journal).await? else { return Ok(targets) };
+    let Some(opened) = connect::journal::open_if_there(&config.journal, &context.printer).await? else {
+        return Ok(targets);
+    };
+    let journal = opened.journal();
     let mut wanted = Vec::with_capacity(targets.len());
     for target in targets {
         let history = journal.history(Some(target.target.id()), LOOK_BACK).await?;
@@ -138,7 +145,7 @@ pub(super) async fn over(
     interrupt::watch(stop.clone(), printer.clone(), format!("{} resume", context.program()));
     let mut telling = Telling::new(printer, names());
     let mut tell = |nth: usize, result: &Result<Outcome, EngineError>| {
-        let about = About { job: jobs[nth].clone(), program: context.program(), stopped: stop.is_set() };
+        let about = About { job: jobs[nth].clone(), program: context.program() };
         progress.through(about.job.target().id());
         let (report, part) = (Report::of(&about, result), work.part(result));
         telling.tell(&report, part);
@@ -155,7 +162,7 @@ pub(super) async fn over(
             async move {
                 let result = match work {
                     Work::RollBack => engine.roll_back(job).await.transpose(),
-                    Work::Rotate { .. } | Work::Resume => engine.resume(job).await.transpose(),
+                    Work::Rotate { .. } | Work::Share | Work::Resume => engine.resume(job).await.transpose(),
                 };
                 if result.is_none() {
                     progress.through(job.target().id());
@@ -201,11 +208,4 @@ pub(super) fn conclude(context: &Context, work: Work, told: Vec<(Report, Part)>,
         telling::recap(context, &told, rest);
     }
     exit
-}
-
-/// Gives the journal's leases back. Where that fails they end by themselves.
-pub(super) async fn close(journal: &cutover::stores::SqliteJournal) {
-    if let Err(error) = journal.close().await {
-        tracing::warn!(error = cutover::chain(&error), "the journal was not closed in good order");
-    }
 }

@@ -56,8 +56,8 @@ struct Held {
 
 pub(super) async fn run(context: &Context, args: &Status) -> Result<Exit, CliError> {
     let config = context.config()?;
-    let recorded = match connect::journal::open_if_there(&config.journal).await? {
-        Some(journal) => attempts(journal.as_ref(), args).await?,
+    let recorded = match connect::journal::open_if_there(&config.journal, &context.printer).await? {
+        Some(opened) => attempts(opened.journal().as_ref(), args).await?,
         None => Vec::new(),
     };
     let mut classes = Vendors::profiles(&config);
@@ -84,7 +84,7 @@ pub(super) async fn run(context: &Context, args: &Status) -> Result<Exit, CliErr
 /// What is said where the journal has nothing of the targets of those names, or nothing at all.
 pub(super) fn no_record(config: &Config, names: &[TargetId]) -> String {
     match names {
-        [] => format!("Nothing has been rotated yet: {} has no record.", config.journal.path.display()),
+        [] => format!("Nothing has been rotated yet: {} has no record.", config.journal.place),
         names => {
             format!("There is no record of {}.", names.iter().map(TargetId::as_str).collect::<Vec<_>>().join(", "))
         }

@@ -2,6 +2,7 @@
 
 mod destinations;
 mod document;
+mod journal;
 mod kinds;
 mod problem;
 mod references;
@@ -20,9 +21,10 @@ use cutover::http::BaseUrl;
 use cutover::stores::FileDestination;
 use zeroize::Zeroizing;
 
-use document::{Document, Table};
+use document::Document;
 
 pub(crate) use document::nearest;
+pub(crate) use journal::{JournalConfig, JournalPlace};
 use kinds::VendorType;
 pub(crate) use problem::{ConfigError, Problem};
 pub(crate) use references::{Reference, Source};
@@ -44,15 +46,6 @@ pub(crate) struct Config {
     pub(crate) stores: BTreeMap<String, StoreConfig>,
     /// The targets in the order of the file.
     pub(crate) targets: Vec<TargetConfig>,
-}
-
-/// The journal and the key that its sealed answers are opened with.
-#[derive(Clone, Debug)]
-pub(crate) struct JournalConfig {
-    /// The database.
-    pub(crate) path: PathBuf,
-    /// The key file; made on first use.
-    pub(crate) key: PathBuf,
 }
 
 /// One vendor, as it is reached with one credential.
@@ -158,7 +151,7 @@ impl Config {
         let root = document.root(&tree);
         root.only("the file", &["journal", "vendors", "stores", "targets"]);
         let folder = file.parent().unwrap_or(Path::new(""));
-        let journal = journal(&root, folder);
+        let journal = journal::read(&root, folder);
         let vendors = vendors::read(&root, folder);
         let stores = stores::read(&root, folder);
         let targets = targets::read(&root, folder, (&vendors, &stores), &journal, file);
@@ -171,23 +164,6 @@ impl Config {
         let stores = stores.into_iter().filter_map(|(name, found)| Some((name, found.config?))).collect();
         Ok(Self { file: file.to_owned(), journal, vendors, stores, targets })
     }
-}
-
-fn journal(root: &Table<'_>, folder: &Path) -> JournalConfig {
-    let mut journal = JournalConfig { path: folder.join("cutover.db"), key: folder.join("cutover.key") };
-    let Some(table) = root.table("journal") else { return journal };
-    table.only("[journal]", &["path", "key"]);
-    if let Some(path) = table.text("path") {
-        journal.path = folder.join(path.value);
-        journal.key = journal.path.with_file_name("cutover.key");
-    }
-    if let Some(key) = table.table("key") {
-        key.only("the journal's key", &["file"]);
-        if let Some(file) = key.needed_text("file", "key = { file = \"cutover.key\" }; it is made on first use") {
-            journal.key = folder.join(file.value);
-        }
-    }
-    journal
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub(crate) const COMMENTED: &str = r#"# What Cutover rotates. Take the # away fr
 [journal]
 path = "cutover.db"
 key = { file = "cutover.key" }
+# or, for several workers (`cutover work`), a PostgreSQL database in place of
+# path: postgres = { env = "CUTOVER_JOURNAL_URL" } and schema = "cutover"
 
 # Vendors. The name is yours; type = "stytch" and so on says which vendor it is
 # when the name does not.

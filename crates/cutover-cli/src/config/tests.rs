@@ -74,7 +74,7 @@ fn name_of(one: &DestinationConfig) -> &str {
 #[test]
 fn a_good_file_is_read_whole_and_paths_are_relative_to_it() {
     let config = parse(GOOD).expect("it is good");
-    assert_eq!(config.journal.path, Path::new("conf/cutover.db"));
+    assert_eq!(config.journal.file(), Some(Path::new("conf/cutover.db")));
     assert_eq!(config.journal.key, Path::new("conf/cutover.key"));
     assert_eq!(config.vendors["eid"].late_arrival, Some(Duration::from_secs(90)));
     assert!(matches!(config.vendors["eid"].settings, VendorSettings::Hopae { .. }));

@@ -18,3 +18,4 @@ mod line;
 mod looks;
 mod support;
 mod unfinished;
+mod with_postgres;

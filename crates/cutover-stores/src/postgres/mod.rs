@@ -8,6 +8,7 @@ mod records;
 mod replies;
 mod schema;
 mod server;
+mod work;
 mod workers;
 
 use std::fmt;
@@ -29,6 +30,7 @@ use self::records::{Read, Which};
 use self::replies::Done;
 use self::schema::{Found, Prepare};
 use self::server::{Limits, Server, Statement, Writes};
+pub use self::work::{Left, SharedWork};
 use self::workers::{Bury, Worker};
 use crate::commits::Commits;
 use crate::sealing::SealingKeys;
@@ -132,19 +134,13 @@ impl PostgresJournal {
         keys: SealingKeys,
         options: PostgresOptions,
     ) -> Result<Option<Self>, JournalError> {
-        let (connect, place) = connect::options(url, &options.schema, options.statement_timeout)
-            .map_err(|failure| failure.for_journal("the PostgreSQL journal"))?;
-        let limits = Limits {
-            connect: options.connect_timeout,
-            answer: options.statement_timeout + options.connect_timeout,
-            patience: options.patience,
-        };
+        let (server, place) = server(url, &options)?;
         let journal = Self {
             place,
             clock: options.clock,
             lease_clock: options.lease_clock,
             dead_after: options.dead_after,
-            server: Arc::new(Server::new(connect, options.connections, limits)),
+            server,
             worker: OnceCell::new(),
             keys,
         };
@@ -156,6 +152,25 @@ impl PostgresJournal {
         };
         let found = journal.run(prepare).await?;
         Ok((found == Found::Journal).then_some(journal))
+    }
+
+    /// The id of the key that seals in the journal at `url`; `None` where there is no journal yet. Needs no key.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`] when the server cannot be used.
+    pub async fn sealed_with(url: &ClientSecret, options: &PostgresOptions) -> Result<Option<String>, JournalError> {
+        let (server, place) = server(url, options)?;
+        let asked = server.run(schema::SealedWith { schema: options.schema.clone() }).await;
+        server.close().await;
+        asked.map_err(|failure| failure.for_journal(&place))
+    }
+
+    /// Becomes a worker now, and not with the first lease: one that only waits finds others that are gone, too.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`] when the server cannot be used.
+    pub async fn join(&self) -> Result<(), JournalError> {
+        self.worker().await.map(drop).map_err(|failure| failure.for_journal(&self.place))
     }
 
     /// Where it is, for people: server, database and schema, without user and password.
@@ -331,6 +346,18 @@ impl Journal for PostgresJournal {
     async fn history(&self, target: Option<&TargetId>, limit: u32) -> Result<Vec<Recorded>, JournalError> {
         self.read(target, Which::Latest(limit)).await
     }
+}
+
+/// The server at `url`, which is connected to when it is first needed, and where that is.
+fn server(url: &ClientSecret, options: &PostgresOptions) -> Result<(Arc<Server>, String), JournalError> {
+    let (connect, place) = connect::options(url, &options.schema, options.statement_timeout)
+        .map_err(|failure| failure.for_journal("the PostgreSQL journal"))?;
+    let limits = Limits {
+        connect: options.connect_timeout,
+        answer: options.statement_timeout + options.connect_timeout,
+        patience: options.patience,
+    };
+    Ok((Arc::new(Server::new(connect, options.connections, limits)), place))
 }
 
 impl fmt::Debug for PostgresJournal {

@@ -168,16 +168,27 @@ impl Prepare {
         if key == self.key {
             return Ok(());
         }
-        if !self.older.contains(&key) && sealed(connection).await? {
-            return Err(Failure::Unreadable(format!(
-                "what is sealed in it needs the key {key}, and the key here is {}; give every worker the same key",
-                self.key
-            )));
+        if !self.older.contains(&key) {
+            return Err(self.another_key(&key, sealed(connection).await?));
         }
-        // The old key is at hand too, or nothing needs it any more: from now on this one seals.
+        // The old key is at hand too: from now on this one seals.
         tracing::info!(from = key, to = self.key, "the journal is sealed with another key from now on");
         sqlx::query("UPDATE journal SET key = $1").bind(&self.key).execute(connection).await?;
         Ok(())
+    }
+
+    fn another_key(&self, key: &str, sealed: bool) -> Failure {
+        let (mine, schema) = (&self.key, &self.schema);
+        Failure::Unreadable(if sealed {
+            format!(
+                "what is sealed in it needs the key {key}, and the key here is {mine}; give every worker the same key"
+            )
+        } else {
+            format!(
+                "it was made with the key {key}, and the key here is {mine}; give every worker the same key, or, since \
+                 nothing is sealed in it now, change it for all: UPDATE {schema}.journal SET key = '{mine}'"
+            )
+        })
     }
 
     fn foreign(&self) -> Failure {
@@ -185,6 +196,35 @@ impl Prepare {
             "the schema {} has tables of another program; give the journal a schema of its own",
             self.schema
         ))
+    }
+}
+
+/// Asks for the id of the key that seals in a journal, if there is one.
+pub(super) struct SealedWith {
+    pub(super) schema: String,
+}
+
+impl Statement for SealedWith {
+    type Output = Option<String>;
+
+    fn patience(&self, given: Duration) -> Duration {
+        given.min(OPENING_PATIENCE)
+    }
+
+    async fn send(&self, connection: &mut PgConnection, _again: bool) -> Result<Option<String>, Failure> {
+        let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+            .bind(format!("{}.journal", self.schema))
+            .fetch_one(&mut *connection)
+            .await?;
+        if !there {
+            return Ok(None);
+        }
+        match sqlx::query_scalar("SELECT key FROM journal").fetch_optional(connection).await {
+            Ok(key) => Ok(key),
+            // Somebody else's: opening it says so.
+            Err(error) if super::failure::code(&error).is_some_and(|code| code == "42703") => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ const REASONS: usize = 5;
 
 /// Tells what came of each target.
 #[derive(Debug)]
-pub(super) struct Telling {
+pub(in crate::commands) struct Telling {
     printer: Printer,
     width: usize,
     /// By what was said, how often and of which target first.
@@ -29,12 +29,12 @@ pub(super) struct Telling {
 
 impl Telling {
     /// Of targets with these names.
-    pub(super) fn new<'n>(printer: &Printer, names: impl IntoIterator<Item = &'n str>) -> Self {
+    pub(in crate::commands) fn new<'n>(printer: &Printer, names: impl IntoIterator<Item = &'n str>) -> Self {
         Self { printer: printer.clone(), width: column(names), said: BTreeMap::new() }
     }
 
     /// Tells of one.
-    pub(super) fn tell(&mut self, report: &Report, part: Part) {
+    pub(in crate::commands) fn tell(&mut self, report: &Report, part: Part) {
         let printer = &self.printer;
         if printer.is_quiet() && part == Part::Done {
             return;
@@ -72,7 +72,7 @@ impl Telling {
 }
 
 /// Lists what did not come out well, by reason, when there were too many targets to have seen it; and says how to go on.
-pub(super) fn recap(context: &Context, told: &[(Report, Part)], rest: Option<&str>) {
+pub(in crate::commands) fn recap(context: &Context, told: &[(Report, Part)], rest: Option<&str>) {
     let printer = &context.printer;
     let is_many = ON_A_SCREEN < told.len();
     if is_many {

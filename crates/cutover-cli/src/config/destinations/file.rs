@@ -53,11 +53,11 @@ pub(in crate::config) struct Taken {
 impl Taken {
     pub(in crate::config) fn new(journal: &JournalConfig, config: &Path) -> Self {
         let own = [
-            (plain(&journal.path), "the journal"),
-            (plain(&journal.key), "the journal's key"),
-            (plain(config), "this configuration"),
+            journal.file().map(|file| (plain(file), "the journal")),
+            Some((plain(&journal.key), "the journal's key")),
+            Some((plain(config), "this configuration")),
         ];
-        Self { own: own.into(), ..Self::default() }
+        Self { own: own.into_iter().flatten().collect(), ..Self::default() }
     }
 }
 

@@ -343,11 +343,14 @@ async fn a_journal_takes_the_key_it_is_sealed_with_and_names_it() {
     let (schema, url) = (schema(), ClientSecret::new(&server()));
     let key = |byte: u8| SealingKey::from_bytes(&[byte; 32]);
     let open = |keys: SealingKeys| PostgresJournal::open(&url, keys, options(&schema));
-    open(SealingKeys::new(key(1))).await.expect("new");
-    open(SealingKeys::new(key(2))).await.expect("nothing is sealed yet, so another key does no harm");
-    let journal = open(SealingKeys::new(key(1))).await.expect("nor this one");
-    let (_, attempt) = begin(&journal, &target("t1"), at(0)).await;
     let refused = |keys| async { open(keys).await.expect_err("another key").to_string() };
+    assert_eq!(PostgresJournal::sealed_with(&url, &options(&schema)).await.expect("a server"), None);
+    let journal = open(SealingKeys::new(key(1))).await.expect("new");
+    let sealed_with = PostgresJournal::sealed_with(&url, &options(&schema)).await.expect("a server");
+    assert_eq!(sealed_with, Some(key(1).id().to_string()));
+    let said = refused(SealingKeys::new(key(2))).await;
+    assert!(said.contains(&format!("made with the key {}", key(1).id())) && said.contains("nothing is sealed"), "{said}");
+    let (_, attempt) = begin(&journal, &target("t1"), at(0)).await;
     let said = refused(SealingKeys::new(key(2))).await;
     assert!(said.contains(&format!("needs the key {}", key(1).id())), "{said}");
     // Whoever has both goes over to the new one.
