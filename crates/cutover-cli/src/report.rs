@@ -1,6 +1,6 @@
 //! What came of a rotation, in the words that people and programs read.
 
-use cutover::engine::{Ending, EngineError, Failure, Job, JournalError, Outcome, Phase};
+use cutover::engine::{Ending, EngineError, Failure, Halt, Job, JournalError, Outcome, Phase};
 use cutover::{Effect, Refusal, Verdict, chain};
 use serde::Serialize;
 
@@ -51,8 +51,6 @@ pub(crate) struct About<'a> {
     pub(crate) job: Job,
     /// The program and its global options, for commands to copy.
     pub(crate) program: &'a str,
-    /// Whether the run was asked to stop.
-    pub(crate) stopped: bool,
 }
 
 impl Report {
@@ -99,14 +97,10 @@ impl Report {
             Ending::NothingChanged(Failure::NotBegun(why)) => {
                 (report.outcome, report.left_alone) = ("not_begun", true);
                 report.effect = Effect::NotApplied;
-                report.message = Some(sentence(&why.to_string()));
-                report.next = Some(format!("{program} rotate {name}"));
-            }
-            // Nothing else is unfit about a job that has not been looked at.
-            Ending::NothingChanged(Failure::Unfit(_)) if about.stopped => {
-                (report.outcome, report.left_alone) = ("not_begun", true);
-                report.effect = Effect::NotApplied;
-                report.message = Some("It was not begun: the run was asked to stop first.".to_owned());
+                report.message = Some(sentence(&match why {
+                    Halt::Stopped => format!("it was not begun: {why}"),
+                    _ => why.to_string(),
+                }));
                 report.next = Some(format!("{program} rotate {name}"));
             }
             Ending::NothingChanged(failure) => {

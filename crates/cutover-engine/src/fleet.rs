@@ -71,6 +71,8 @@ pub enum Halt {
     Failures(usize),
     /// So many stand still half-rotated.
     Unfinished(usize),
+    /// It was asked to stop.
+    Stopped,
 }
 
 impl Fleet {
@@ -106,6 +108,10 @@ impl Fleet {
             while halt.is_none() && under_way.len() < self.at_once {
                 let nth = progress.begun;
                 let Some(job) = jobs.get(nth) else { break };
+                if self.engine.stop.is_set() {
+                    halt = Some(Halt::Stopped);
+                    break;
+                }
                 match self.caution.gate(progress) {
                     Gate::Begin => {
                         under_way.push(async move { (nth, self.engine.rotate(job).await) });
@@ -205,6 +211,7 @@ impl fmt::Display for Halt {
             Self::CanaryFailed => f.write_str("a target that was to be rotated first was not rotated"),
             Self::Failures(1) => f.write_str("another target was not rotated"),
             Self::Failures(count) => write!(f, "{count} other targets were not rotated"),
+            Self::Stopped => f.write_str("the run was asked to stop first"),
             Self::Unfinished(1) => f.write_str("another target stands still half-rotated"),
             Self::Unfinished(count) => write!(f, "{count} other targets stand still half-rotated"),
         }

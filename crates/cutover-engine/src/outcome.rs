@@ -95,7 +95,7 @@ pub enum Failure {
     /// The job cannot be run as it is.
     #[error("{0}")]
     Unfit(String),
-    /// The fleet it belongs to begins no further target.
+    /// No further target is begun, in the fleet that it belongs to or at all.
     #[error("it was not begun: {0}")]
     NotBegun(Halt),
 }

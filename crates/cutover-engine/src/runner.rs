@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::attempt_run::AttemptRun;
 use crate::pace::Paces;
 use crate::shift::Shift;
-use crate::{Before, Ending, EngineError, Failure, Job, Journal, Label, Lease, Outcome, Phase, Recorded};
+use crate::{Before, Ending, EngineError, Failure, Halt, Job, Journal, Label, Lease, Outcome, Phase, Recorded};
 
 /// How often somebody else's pending rotation is cancelled before one begins of our own: whoever starts another one
 /// each time is at work there, and not left over.
@@ -133,6 +133,7 @@ impl Engine {
     /// When the journal fails, another worker has the target, or an earlier rotation of it has not ended. What the
     /// vendor or a destination does is in the [`Outcome`].
     pub async fn rotate(&self, job: &Job) -> Result<Outcome, EngineError> {
+        let job = &job.patient(&self.clock);
         let leased = self.clock.now();
         let lease = self.lease(job, leased).await?;
         let result = self.rotate_leased(job, &lease, leased).await;
@@ -163,6 +164,7 @@ impl Engine {
         if self.journal.unfinished(Some(id)).await?.is_empty() {
             return Ok(None);
         }
+        let job = &job.patient(&self.clock);
         let leased = self.clock.now();
         let lease = self.lease(job, leased).await?;
         let result = self.take_up_leased(job, &lease, leased, back).await;
@@ -188,11 +190,11 @@ impl Engine {
             return Err(EngineError::Unfinished { target: id.clone(), phase });
         }
         if self.stop.is_set() {
-            return Ok(nothing_begun(job, Failure::Unfit("stopped before it began".to_owned())));
+            return Ok(nothing_begun(job, Failure::NotBegun(Halt::Stopped)));
         }
         let mut shift = Shift::new(self, job, lease, leased);
         match self.preflight(job, &mut shift).await? {
-            _ if self.stop.is_set() => Ok(nothing_begun(job, Failure::Unfit("stopped before it began".to_owned()))),
+            _ if self.stop.is_set() => Ok(nothing_begun(job, Failure::NotBegun(Halt::Stopped))),
             Ok(before) => AttemptRun::begin(self, job, shift, before).await?.drive().await,
             Err(failure) => Ok(nothing_begun(job, failure)),
         }
@@ -264,6 +266,7 @@ impl Engine {
     /// # Errors
     /// The first thing that is not as it has to be.
     pub async fn check(&self, job: &Job) -> Result<Option<Verdict>, Failure> {
+        let job = &job.patient(&self.clock);
         fits(job)?;
         self.journal.preflight().await?;
         let (rotator, id) = (job.rotator(), job.target().id());

@@ -40,6 +40,20 @@ async fn rotated(worlds: &[World], at_once: usize, caution: Caution) -> Vec<&'st
 }
 
 #[tokio::test]
+async fn a_fleet_that_is_asked_to_stop_says_so_of_every_target_that_it_did_not_begin() {
+    let worlds = worlds(&[]);
+    let engine = worlds[0].engine();
+    engine.stop_flag().stop();
+    let caution = Caution { canaries: 1, ..Caution::default() };
+    let results = Fleet::new(engine, 2).with_caution(caution).rotate(&jobs_of(&worlds)).await;
+    for result in results {
+        let Ok(Outcome { ending: Ending::NothingChanged(failure), .. }) = result else { panic!("{result:?}") };
+        assert!(matches!(failure, Failure::NotBegun(Halt::Stopped)), "{failure}");
+    }
+    assert!(worlds.iter().all(|world| world.vendor.calls() == 0));
+}
+
+#[tokio::test]
 async fn without_caution_a_failure_stops_no_other() {
     let worlds = worlds(&[0, 2]);
     assert_eq!(rotated(&worlds, 2, Caution::default()).await, ["refused", "rotated", "refused", "rotated", "rotated"]);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use cutover_core::Clock;
-use cutover_engine::{Ending, EngineError, Failure, Journal, JournalError, Observer, Phase, StopFlag};
+use cutover_engine::{Ending, EngineError, Failure, Halt, Journal, JournalError, Observer, Phase, StopFlag};
 
 use futures_util::FutureExt;
 
@@ -222,7 +222,9 @@ async fn a_run_that_is_asked_to_stop_stops_at_a_safe_point_and_is_resumed() {
                 // The first thing is the look whether all is there, after which nothing has to be begun.
                 ending if nth == 1 => assert!(matches!(ending, Ending::NothingChanged(_)), "{story}"),
                 Ending::Stopped { .. } => stopped += 1,
-                Ending::NothingChanged(Failure::Unfit(_)) => assert_eq!(world.vendor.effects(), 0, "{story}"),
+                Ending::NothingChanged(Failure::NotBegun(Halt::Stopped)) => {
+                    assert_eq!(world.vendor.effects(), 0, "{story}");
+                }
                 Ending::Rotated => {}
                 _ => panic!("{story}"),
             }
@@ -256,7 +258,8 @@ async fn a_run_that_is_asked_to_stop_before_it_begins_asks_the_vendor_for_nothin
         let (engine, flag) = world.stopped_engine();
         flag.stop();
         let outcome = engine.rotate(&world.job()).await.expect("the journal works");
-        assert!(matches!(outcome.ending, Ending::NothingChanged(Failure::Unfit(_))), "{outcome:?}");
+        let ending = &outcome.ending;
+        assert!(matches!(ending, Ending::NothingChanged(Failure::NotBegun(Halt::Stopped))), "{outcome:?}");
         assert!(world.last().await.is_none() && world.vendor.effects() == 0);
     }
 }
