@@ -9,24 +9,65 @@ use cutover_core::{AttemptId, ClientSecret, ReplySlot};
 
 /// One place where applications read one target's secret.
 ///
-/// Every method can be repeated: a second call with the same [`Version`] finds the work done and changes nothing. A
-/// method returns only once its change would outlive a power cut.
+/// # What every method promises
+///
+/// **Done means done.** A method returns `Ok` only once its change is there for whoever looks, and would outlive a power
+/// cut. Where one read may be behind, that takes a second look: what one stale answer says is no reason to say that
+/// there is nothing to do.
+///
+/// **Again changes nothing.** Every call says which [`Version`] it is about, so that a second one finds the work done. A
+/// call that failed, whatever it did on the way, is made again, by this process or the next one, and ends as if it had
+/// never failed. So a destination may fail at any moment, and needs no way to say how far it came.
+///
+/// **It may be dropped.** The future may be dropped at any wait: a call is given up when it takes too long ([`Patience`]
+/// says when), and everything ends when the process does. What it held must be given back by dropping, and what it left
+/// half done is for the same call to find. The part that runs in a thread of its own, or is on its way over a line, may
+/// still take effect later.
+///
+/// **Late is harmless.** An effect that comes late, or a call by a worker that lost its lease long ago, must not change
+/// what readers get, nor what there is to go back to. So every change is made only to the state that it was decided on,
+/// by a lock, a transaction or a check-and-set. In particular
+///
+/// - `promote` of what is not pending is an error: after `roll_back` of the attempt, or once a later secret took its
+///   place, nothing is pending under the version;
+/// - `roll_back` and `forget_previous` do nothing to other attempts, nor after `forget_previous` of the same: the rotation
+///   is over, and what is current stays;
+/// - `stage` of another attempt takes the place of what is pending, whichever of the two is older, since an attempt that
+///   was given up may have left it and no clock may lock a target up. A late one may so push a newer secret out: then
+///   the newer one's `promote` fails, and the engine, which has the secret sealed in its journal, stages it again.
+///
+/// **Readers see the old secret or the new one**, at every moment, and nothing in between. What is pending or previous is
+/// out of sight of an application that reads the current one.
+///
+/// **A secret comes back as it was, or is refused by `stage`** before anything changes, by an error that is not
+/// transient: too long, or with characters that the format cannot hold. Secrets of up to 4 KiB without a NUL are to be
+/// expected; whoever cannot hold those has to say so in its documentation.
+///
+/// **Nothing is told.** No error, name or `Debug` form quotes a secret.
+///
+/// The module `contract` (feature `contract`) checks all of it in one call.
+///
+/// [`Patience`]: crate::Patience
 #[async_trait]
 pub trait Destination: fmt::Debug + Send + Sync + 'static {
     /// A name that tells it from the target's other destinations, fit for a log line.
     fn name(&self) -> &str;
 
-    /// Shows that a secret can be written and read back here, by a dry version that readers never see and that is
-    /// removed again.
+    /// Shows that a secret can be written and read back here.
+    ///
+    /// By doing it: a dry version, which readers never see, is written with the permissions and to the place of a real
+    /// one, read back, and removed again. What is current, pending or previous stays as it is. Where the trial is cut
+    /// off, what it leaves is out of sight, and the next one removes it or writes over it. Whatever would make a later
+    /// step impossible and can be known before is an error here: after this, an immediate vendor breaks the old secret.
     ///
     /// # Errors
     /// When it cannot. Called before a vendor hears of anything.
     async fn preflight(&self) -> Result<(), DestinationError>;
 
-    /// Holds `secret` as pending, unseen by readers of the current one.
+    /// Holds `secret` as pending, unseen by readers of the current one. Nothing, when `version` is current already.
     ///
     /// # Errors
-    /// When it is not certain that it is held.
+    /// When it is not certain that it is held, or the destination can hold no such secret.
     async fn stage(&self, version: Version, secret: &ClientSecret) -> Result<(), DestinationError>;
 
     /// The secret under a label, or `None`.
@@ -37,7 +78,8 @@ pub trait Destination: fmt::Debug + Send + Sync + 'static {
 
     /// What is under each label, without a secret.
     ///
-    /// Unless an implementation says otherwise, it says what is there and not of which version.
+    /// While a rotation is open, it names the version that is pending and the one that was made current. Unless an
+    /// implementation says otherwise, it says what is there and not of which version.
     ///
     /// # Errors
     /// When the destination cannot be read.
@@ -60,14 +102,14 @@ pub trait Destination: fmt::Debug + Send + Sync + 'static {
     /// When it is not certain, or when nothing is pending under `version` and it is not current either.
     async fn promote(&self, version: Version) -> Result<(), DestinationError>;
 
-    /// Drops what is pending under the attempt of `version`; if a secret of that attempt is current already, makes the
-    /// previous one current again.
+    /// Drops what is pending under the attempt of `version`; if a secret of that attempt was made current and the
+    /// previous one not yet forgotten, makes that current again, or nothing where there was none.
     ///
     /// # Errors
     /// When it is not certain.
     async fn roll_back(&self, version: Version) -> Result<(), DestinationError>;
 
-    /// Removes the previous secret: the rotation is over.
+    /// Removes the previous secret: the rotation is over, and its attempt can no longer be rolled back here.
     ///
     /// # Errors
     /// When it is not certain that it is gone.

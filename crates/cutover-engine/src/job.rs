@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cutover_core::{SecretRotator, Target};
+use cutover_core::{Clock, SecretRotator, Target};
 
 use crate::guard::{GuardedDestination, GuardedRotator};
 use crate::hook::GuardedHook;
-use crate::{Destination, Hook};
+use crate::{Destination, Hook, Patience, Patient};
 
 /// One target with the rotator of its vendor, the destinations that read its secret, and what is done once they have it.
 ///
@@ -17,20 +17,43 @@ pub struct Job {
     target: Target,
     rotator: Arc<dyn SecretRotator>,
     destinations: Vec<Arc<dyn Destination>>,
+    /// How patient each of them is asked; `None` once it asks by itself.
+    patience: Vec<Option<Patience>>,
     hooks: Vec<Arc<dyn Hook>>,
 }
 
 impl Job {
     /// A job without destinations and hooks yet.
     pub fn new(target: Target, rotator: Arc<dyn SecretRotator>) -> Self {
-        Self { target, rotator: Arc::new(GuardedRotator(rotator)), destinations: Vec::new(), hooks: Vec::new() }
+        let (destinations, patience, hooks) = (Vec::new(), Vec::new(), Vec::new());
+        Self { target, rotator: Arc::new(GuardedRotator(rotator)), destinations, patience, hooks }
     }
 
-    /// The same job with one more destination.
+    /// The same job with one more destination, which is asked with default [`Patience`].
     #[must_use]
-    pub fn to(mut self, destination: Arc<dyn Destination>) -> Self {
+    pub fn to(self, destination: Arc<dyn Destination>) -> Self {
+        self.to_with(destination, Patience::default())
+    }
+
+    /// The same job with one more destination, which is asked so patiently.
+    #[must_use]
+    pub fn to_with(mut self, destination: Arc<dyn Destination>, patience: Patience) -> Self {
         self.destinations.push(Arc::new(GuardedDestination(destination)));
+        self.patience.push(Some(patience));
         self
+    }
+
+    /// The same job with destinations that are as patient as it was told, by this clock. An engine does this with its
+    /// own clock to every job that it is given.
+    #[must_use]
+    pub fn patient(&self, clock: &Arc<dyn Clock>) -> Self {
+        let mut job = self.clone();
+        for (destination, patience) in job.destinations.iter_mut().zip(&mut job.patience) {
+            if let Some(patience) = patience.take() {
+                *destination = Arc::new(Patient::new(Arc::clone(destination), patience, Arc::clone(clock)));
+            }
+        }
+        job
     }
 
     /// The same job with one more hook, which runs after those before it once every destination gives its readers another

@@ -16,6 +16,7 @@ mod left_behind;
 mod log;
 mod paces;
 mod page;
+mod patience;
 mod points;
 mod power_cuts;
 mod recovered;

@@ -281,7 +281,10 @@ impl FaultyDestination {
     }
 
     fn broken(&self) -> impl Fn(&str) -> DestinationError + '_ {
-        |reason| DestinationError::new(self.inner.name(), reason)
+        |reason| {
+            let error = DestinationError::new(self.inner.name(), reason);
+            if reason == PASSING { error.transient() } else { error }
+        }
     }
 
     fn name_owned(&self) -> String {
@@ -320,7 +323,8 @@ impl Destination for FaultyDestination {
         };
         let quoting = |reason: &str| {
             let quoted = if self.quotes.load(SeqCst) { secret.expose() } else { "" };
-            DestinationError::new(self.inner.name(), format!("{reason} {quoted}"))
+            let error = DestinationError::new(self.inner.name(), format!("{reason} {quoted}"));
+            if reason == PASSING { error.transient() } else { error }
         };
         self.gate.run("stage", quoting, stage).await
     }

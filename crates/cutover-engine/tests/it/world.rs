@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cutover_core::{ClientId, Kind, Target, TargetId, Vendor};
 use cutover_engine::{
-    End, Ending, Engine, EngineError, Fleet, Job, Journal, Options, Outcome, Phase, Recorded, StopFlag,
+    End, Ending, Engine, EngineError, Fleet, Job, Journal, Options, Outcome, Patience, Phase, Recorded, StopFlag,
 };
 
 use crate::clock::SimClock;
@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) destinations: Vec<Arc<FaultyDestination>>,
     pub(crate) hooks: Vec<Arc<FaultyHook>>,
     pub(crate) options: Options,
+    /// Longer than any destination takes, unless a test says otherwise.
+    pub(crate) patience: Patience,
     pub(crate) target: Target,
     /// Where the vendor and everything else that panics is expected to do so.
     pub(crate) outcomes: std::sync::Mutex<Vec<String>>,
@@ -60,6 +62,7 @@ impl World {
             destinations: Vec::new(),
             hooks: Vec::new(),
             options: Options { lease_ttl: LEASE, ..Options::default() },
+            patience: Patience { per_call: Duration::from_secs(600), ..Patience::default() },
             target,
             outcomes: std::sync::Mutex::default(),
         };
@@ -103,7 +106,7 @@ impl World {
         let job = Job::new(self.target.clone(), vendor);
         let job = self.destinations.iter().fold(job, |job, destination| {
             let destination = Arc::clone(destination);
-            job.to(destination)
+            job.to_with(destination, self.patience)
         });
         self.hooks.iter().fold(job, |job, hook| {
             let hook = Arc::clone(hook);

@@ -247,9 +247,12 @@ impl Witness {
     }
 }
 
+/// A secret and every form that it may have.
+type Disguised = (&'static str, Vec<Vec<u8>>);
+
 /// The canaries that are in there, as they are, in base64, or in hexadecimal.
 fn secrets_in(bytes: &[u8]) -> impl Iterator<Item = &'static str> {
-    static DISGUISES: LazyLock<[(&str, Vec<Vec<u8>>); 4]> = LazyLock::new(|| {
+    static DISGUISES: LazyLock<[Disguised; 4]> = LazyLock::new(|| {
         [OLD, A1_SECRET, A2_SECRET, B1_SECRET].map(|secret| {
             let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
             let base64 = (0..3).map(|skipped| base64_of(&secret.as_bytes()[skipped..]));
