@@ -134,7 +134,6 @@ impl Engine {
     /// vendor or a destination does is in the [`Outcome`].
     pub async fn rotate(&self, job: &Job) -> Result<Outcome, EngineError> {
         let job = &job.patient(&self.clock);
-        let job = &job.patient(&self.clock);
         let leased = self.clock.now();
         let lease = self.lease(job, leased).await?;
         let result = self.rotate_leased(job, &lease, leased).await;
