@@ -37,4 +37,4 @@ pub use sealing::{KeyId, MalformedKey, OpenError, Purpose, SealContext, SealingK
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteJournal, SqliteOptions};
 #[cfg(feature = "vault")]
-pub use vault::{InvalidPlace, VaultAuth, VaultClient, VaultConfig, VaultSecret};
+pub use vault::{InvalidPlace, VaultAuth, VaultClient, VaultConfig, VaultPlace, VaultSecret};

@@ -77,6 +77,11 @@ impl Keys {
         }
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        [&self.current, &self.pending, &self.previous, &self.note].into_iter().map(String::as_str)
+    }
+
     /// What is said of the versions there.
     pub(super) fn note(&self, entries: &Entries) -> Result<Note, Trouble> {
         let Some(value) = entries.value(&self.note) else { return Ok(Note::default()) };

@@ -11,6 +11,7 @@ mod session;
 mod trouble;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -63,29 +64,21 @@ pub struct VaultSecret {
 }
 
 impl VaultSecret {
-    /// The value of `key` in the secret at `path` of the mount, as in `secret`, `billing/idp` and `client_secret`.
-    ///
-    /// # Errors
-    /// When one of them cannot be a name in Vault.
-    pub fn new(client: &VaultClient, mount: &str, path: &str, key: &str) -> Result<Self, InvalidPlace> {
-        let place = Place::new(mount, path).ok_or(InvalidPlace {
-            what: "a mount and a path in Vault are names with slashes between them, as in secret and billing/idp",
-        })?;
-        if key.is_empty() || key.len() > KEY_BYTES_MAX || key.chars().any(char::is_control) {
-            return Err(InvalidPlace { what: "a key in Vault is a text of 1 to 100 bytes" });
-        }
+    /// The secret at this place, unless told otherwise with its labels in custom metadata and with all of its versions
+    /// kept.
+    pub fn new(client: &VaultClient, place: VaultPlace) -> Self {
         let server = client.session().pipeline().base_url().to_string();
         let server = server.split_once("://").map_or(&*server, |(_, host)| host);
         let namespace = client.session().namespace().map(|name| format!("{name}/")).unwrap_or_default();
-        Ok(Self {
-            name: format!("vault://{server}/{namespace}{}#{key}", place.shown()),
+        Self {
+            name: format!("vault://{server}/{namespace}{place}"),
             client: client.clone(),
-            keys: Keys::new(key),
-            place,
+            place: place.place,
+            keys: place.keys,
             describes: true,
             destroys: false,
             seen: Arc::default(),
-        })
+        }
     }
 
     /// The same destination without a word in custom metadata, for a token that may not write it.
@@ -321,6 +314,40 @@ impl Destination for VaultSecret {
 
     async fn forget_previous(&self, version: Version) -> Result<(), DestinationError> {
         self.told(self.change(Change::Forget(version)).await)
+    }
+}
+
+/// One key of a secret: which mount, which path, which key.
+#[derive(Clone, Debug)]
+pub struct VaultPlace {
+    place: Place,
+    keys: Keys,
+}
+
+impl VaultPlace {
+    /// The value of `key` in the secret at `path` of the mount, as in `secret`, `billing/idp` and `client_secret`.
+    ///
+    /// # Errors
+    /// When one of them cannot be a name in Vault.
+    pub fn new(mount: &str, path: &str, key: &str) -> Result<Self, InvalidPlace> {
+        let place = Place::new(mount, path).ok_or(InvalidPlace {
+            what: "a mount and a path in Vault are names with slashes between them, as in secret and billing/idp",
+        })?;
+        if key.is_empty() || key.len() > KEY_BYTES_MAX || key.chars().any(char::is_control) {
+            return Err(InvalidPlace { what: "a key in Vault is a text of 1 to 100 bytes" });
+        }
+        Ok(Self { place, keys: Keys::new(key) })
+    }
+
+    /// Every key of the secret that a rotation writes: the one that readers know, and those beside it.
+    pub fn written(&self) -> impl Iterator<Item = String> {
+        self.keys.all().map(|key| format!("{}#{key}", self.place.shown()))
+    }
+}
+
+impl fmt::Display for VaultPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.place.shown(), self.keys.current)
     }
 }
 

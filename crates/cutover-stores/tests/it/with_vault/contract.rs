@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cutover_core::ClientSecret;
 use cutover_engine::Destination;
 use cutover_engine::contract::destination::{Fixture, Seen, Trouble, check};
-use cutover_stores::{VaultClient, VaultSecret};
+use cutover_stores::{VaultClient, VaultPlace, VaultSecret};
 use serde_json::json;
 
 use super::line::Line;
@@ -38,7 +38,7 @@ impl Vault {
     }
 
     fn secret(&self, spot: &Spot, key: &str) -> Box<dyn Destination> {
-        let secret = VaultSecret::new(&spot.client, "secret", &spot.path, key).expect("a place");
+        let secret = VaultSecret::new(&spot.client, VaultPlace::new("secret", &spot.path, key).expect("a place"));
         Box::new(if self.destroys { secret.destroying_old_versions() } else { secret })
     }
 

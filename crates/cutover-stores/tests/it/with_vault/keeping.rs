@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cutover_core::{AttemptId, ClientSecret};
 use cutover_engine::{Destination, Label, Version};
 use cutover_http::{Answer, Limits, Request, SendError, Transport};
-use cutover_stores::VaultSecret;
+use cutover_stores::{VaultPlace, VaultSecret};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -16,7 +16,10 @@ const A: Version = Version::new(AttemptId::from_bits(10), 1);
 const B: Version = Version::new(AttemptId::from_bits(11), 1);
 
 fn at(server: &Server, path: &str, line: Arc<dyn Transport>) -> VaultSecret {
-    VaultSecret::new(&server.client(server.root(), line), "secret", path, "client_secret").expect("a place")
+    VaultSecret::new(
+        &server.client(server.root(), line),
+        VaultPlace::new("secret", path, "client_secret").expect("a place"),
+    )
 }
 
 async fn rotated(secret: &VaultSecret, version: Version, new: &str) {
@@ -178,7 +181,8 @@ async fn many_keys_of_one_secret_are_rotated_at_once_by_two_processes() {
         let client = clients[nth % 2].clone();
         let path = path.clone();
         tokio::spawn(async move {
-            let secret = VaultSecret::new(&client, "secret", &path, &format!("k{nth}")).expect("a place");
+            let secret =
+                VaultSecret::new(&client, VaultPlace::new("secret", &path, &format!("k{nth}")).expect("a place"));
             let version = Version::new(AttemptId::from_bits(100 + nth as u128), 1);
             rotated(&secret, version, &format!("new-{nth}")).await;
         })

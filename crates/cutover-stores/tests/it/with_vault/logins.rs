@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cutover_core::ClientSecret;
 use cutover_engine::{Destination, Label};
 use cutover_http::{BaseUrl, RetryPolicy};
-use cutover_stores::{VaultAuth, VaultClient, VaultConfig, VaultSecret};
+use cutover_stores::{VaultAuth, VaultClient, VaultConfig, VaultPlace, VaultSecret};
 use http::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,7 +31,7 @@ impl Watched {
         let config = VaultConfig::new(BaseUrl::parse(&server.url).expect("a base URL"), auth);
         let config = config.transport(Arc::new(line.clone())).clock(clock.clone()).retry(RetryPolicy::never());
         let client = VaultClient::new(config).expect("a client");
-        let secret = VaultSecret::new(&client, "secret", "logins", "client_secret").expect("a place");
+        let secret = VaultSecret::new(&client, VaultPlace::new("secret", "logins", "client_secret").expect("a place"));
         Self { secret, line, clock }
     }
 

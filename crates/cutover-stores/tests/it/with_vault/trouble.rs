@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cutover_core::{AttemptId, ClientSecret};
 use cutover_engine::{Destination, DestinationError, Label, Version};
 use cutover_http::Transport;
-use cutover_stores::{VaultAuth, VaultSecret};
+use cutover_stores::{VaultAuth, VaultPlace, VaultSecret};
 use http::Method;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub(crate) async fn with_policy(server: &Server, policy: &str, path: &str, line:
     let made = server.does(Method::POST, "auth/token/create", Some(&body)).await;
     let token = ClientSecret::new(made["auth"]["client_token"].as_str().expect("a token"));
     let client = server.client(VaultAuth::token(token), line);
-    VaultSecret::new(&client, "secret", path, "client_secret").expect("a place")
+    VaultSecret::new(&client, VaultPlace::new("secret", path, "client_secret").expect("a place"))
 }
 
 fn says(error: &DestinationError, words: &str) {
@@ -32,7 +32,10 @@ fn says(error: &DestinationError, words: &str) {
 }
 
 fn root(server: &Server, mount: &str, path: &str) -> VaultSecret {
-    VaultSecret::new(&server.client(server.root(), server.line()), mount, path, "client_secret").expect("a place")
+    VaultSecret::new(
+        &server.client(server.root(), server.line()),
+        VaultPlace::new(mount, path, "client_secret").expect("a place"),
+    )
 }
 
 async fn rotates(secret: &VaultSecret) {
@@ -80,7 +83,7 @@ async fn a_missing_right_is_named_before_anything_changes() {
 async fn a_token_that_vault_does_not_know_is_told_as_that() {
     let server = Server::running();
     let client = server.client(VaultAuth::token(ClientSecret::new("hvs.canary-wrong-token")), server.line());
-    let secret = VaultSecret::new(&client, "secret", "x", "client_secret").expect("a place");
+    let secret = VaultSecret::new(&client, VaultPlace::new("secret", "x", "client_secret").expect("a place"));
     let error = secret.preflight().await.expect_err("unknown");
     says(&error, "Vault does not know the token, or it has expired (HTTP 403)");
     assert!(!format!("{error:?} {secret:?}").contains("canary"), "{error:?}");
