@@ -32,6 +32,10 @@ impl Clock for SimClock {
     }
 
     async fn sleep(&self, duration: Duration) {
+        // Whoever waits with one eye on the clock for something that its death has cut off is dead as well.
+        if self.world.has_died(self.by) {
+            self.world.rest(self.by).await;
+        }
         self.world.advance(duration);
         // A long wait is many short ones; one of them is enough to die in.
         if self.world.begins_wait() {

@@ -64,9 +64,8 @@ impl SimDestination {
         self.pass(op, Step::Before).await;
         let trouble = self.world.trouble(self.nth, op);
         match trouble {
-            Some(HowFailed::Before | HowFailed::Lasts | HowFailed::Passing) => {
-                return Err(self.broken("it is out of order"));
-            }
+            Some(HowFailed::Before | HowFailed::Lasts) => return Err(self.broken("it is out of order")),
+            Some(HowFailed::Passing) => return Err(self.broken("it is busy").transient()),
             Some(HowFailed::Denied) => return Err(self.broken("permission denied")),
             Some(HowFailed::After | HowFailed::Stale) | None => {}
         }

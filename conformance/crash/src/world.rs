@@ -208,6 +208,12 @@ impl World {
         self.lock().points.death
     }
 
+    /// Whether this process has come to its last point, or stands still there.
+    pub(crate) fn has_died(&self, by: ProcessNo) -> bool {
+        let inner = self.lock();
+        inner.points.of == by && inner.points.death.is_some()
+    }
+
     pub(crate) fn is_endless(&self) -> bool {
         self.lock().points.endless
     }
@@ -397,8 +403,7 @@ impl World {
         let mut inner = self.lock();
         let seen = inner.destination_ops.entry((destination, trouble.operation.name())).or_default();
         *seen += 1;
-        let lasts = matches!(trouble.how, HowFailed::Lasts | HowFailed::Denied);
-        let strikes = *seen == trouble.nth || lasts && trouble.nth < *seen;
+        let strikes = trouble.how.strikes(trouble.nth, *seen);
         if trouble.how == HowFailed::Stale && strikes {
             inner.reads_stale = Some(destination);
         }
@@ -412,12 +417,7 @@ impl World {
         let mut inner = self.lock();
         let seen = inner.hook_runs.entry(hook).or_default();
         *seen += 1;
-        let last = match trouble.how {
-            HowFailed::Lasts | HowFailed::Denied => u32::MAX,
-            HowFailed::Passing => trouble.nth + 1,
-            HowFailed::Before | HowFailed::After | HowFailed::Stale => trouble.nth,
-        };
-        let strikes = (trouble.nth..=last).contains(seen);
+        let strikes = trouble.how.strikes(trouble.nth, *seen);
         (strikes && !inner.mended).then_some(trouble.how)
     }
 

@@ -140,7 +140,7 @@ pub fn groups() -> Vec<Group> {
         },
         Group {
             name: "destinations",
-            about: "kind × 2 destinations, one failing at each of its operations (once before, once after, until it is mended)",
+            about: "kind × 2 destinations, one failing at each of its operations (once before, once after, twice in passing, until it is mended)",
             kind: Kind::Single,
             scenarios: destinations(),
         },
@@ -271,7 +271,10 @@ fn destinations() -> Vec<Scenario> {
         for (destination, operation) in [0, 1].into_iter().flat_map(|it| DestinationOp::ALL.map(|op| (it, op))) {
             let last = if operation == DestinationOp::Read { 6 } else { 1 };
             for nth in 1..=last {
-                for how in [HowFailed::Before, HowFailed::After, HowFailed::Lasts] {
+                let hows = [HowFailed::Before, HowFailed::After, HowFailed::Lasts];
+                // Asked again at once, it makes no difference which of them was busy.
+                let passing = (nth == 1).then_some(HowFailed::Passing);
+                for how in hows.into_iter().chain(passing) {
                     let trouble = Some(Trouble { destination, operation, nth, how });
                     // Nobody goes back in a straight rotation; a lost completion is where one is rolled back.
                     let then = if operation == DestinationOp::RollBack { Then::RollBack } else { Then::Resume };

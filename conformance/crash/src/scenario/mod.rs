@@ -215,6 +215,16 @@ impl HowFailed {
     /// Every way.
     pub const ALL: [Self; 6] = [Self::Before, Self::After, Self::Lasts, Self::Passing, Self::Stale, Self::Denied];
 
+    /// Whether the `seen`-th operation fails where the `nth` is the first that does.
+    pub(crate) fn strikes(self, nth: u32, seen: u32) -> bool {
+        let last = match self {
+            Self::Lasts | Self::Denied => u32::MAX,
+            Self::Passing => nth + 1,
+            Self::Before | Self::After | Self::Stale => nth,
+        };
+        (nth..=last).contains(&seen)
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Before => "before",
