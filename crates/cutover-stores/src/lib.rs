@@ -8,6 +8,8 @@ mod disk;
 pub mod key_file;
 mod sealing;
 
+#[cfg(feature = "aws")]
+mod aws;
 #[cfg(feature = "command")]
 mod command;
 #[cfg(feature = "file")]
@@ -21,14 +23,16 @@ mod sqlite;
 #[cfg(feature = "vault")]
 mod vault;
 
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use column::{Column, ColumnDestination, ColumnError, ColumnOptions, ColumnStore, InvalidColumn, Rekeyed, read};
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use commits::Commits;
+#[cfg(feature = "aws")]
+pub use aws::{AwsCredentials, AwsOptions, AwsPlace, AwsSecret, AwsStore, AwsStoreError, InvalidSecret};
 #[cfg(feature = "command")]
 pub use command::{CommandDestination, InvalidProgram, Program};
 #[cfg(feature = "age")]
 pub use file::{AgeError, AgeKeys, AgeRecipient};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use column::{Column, ColumnDestination, ColumnError, ColumnOptions, ColumnStore, InvalidColumn, Rekeyed, read};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use commits::Commits;
 #[cfg(feature = "file")]
 pub use file::{FileDestination, InvalidEntry};
 #[cfg(feature = "postgres")]

@@ -1,5 +1,7 @@
 //! The stores against the contracts of the engine, on a real disk.
 
+#[cfg(feature = "aws")]
+mod aws;
 #[cfg(feature = "command")]
 mod command;
 #[cfg(feature = "file")]
@@ -19,5 +21,7 @@ mod whole_file;
 mod postgres_journal;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "aws")]
+mod with_aws;
 #[cfg(feature = "vault")]
 mod with_vault;
