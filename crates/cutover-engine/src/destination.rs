@@ -7,6 +7,8 @@ use async_trait::async_trait;
 
 use cutover_core::{AttemptId, ClientSecret, ReplySlot};
 
+use crate::Patience;
+
 /// One place where applications read one target's secret.
 ///
 /// # What every method promises
@@ -46,12 +48,15 @@ use cutover_core::{AttemptId, ClientSecret, ReplySlot};
 /// **Nothing is told.** No error, name or `Debug` form quotes a secret.
 ///
 /// The module `contract` (feature `contract`) checks all of it in one call.
-///
-/// [`Patience`]: crate::Patience
 #[async_trait]
 pub trait Destination: fmt::Debug + Send + Sync + 'static {
     /// A name that tells it from the target's other destinations, fit for a log line.
     fn name(&self) -> &str;
+
+    /// How long it should be waited for and how often asked again, unless a job says otherwise.
+    fn patience(&self) -> Patience {
+        Patience::default()
+    }
 
     /// Shows that a secret can be written and read back here.
     ///

@@ -17,7 +17,7 @@ use cutover_core::{
     RotateError, RotationProfile, SecretRotator, Target, Unreadable, Verdict,
 };
 
-use crate::{Destination, DestinationError, Journal, Label, Labels, Version};
+use crate::{Destination, DestinationError, Journal, Label, Labels, Patience, Version};
 
 /// A rotator whose panics are errors of unknown effect.
 pub(crate) struct GuardedRotator(pub(crate) Arc<dyn SecretRotator>);
@@ -96,6 +96,10 @@ impl GuardedDestination {
 impl Destination for GuardedDestination {
     fn name(&self) -> &str {
         self.0.name()
+    }
+
+    fn patience(&self) -> Patience {
+        self.0.patience()
     }
 
     async fn preflight(&self) -> Result<(), DestinationError> {

@@ -29,10 +29,11 @@ impl Job {
         Self { target, rotator: Arc::new(GuardedRotator(rotator)), destinations, patience, hooks }
     }
 
-    /// The same job with one more destination, which is asked with default [`Patience`].
+    /// The same job with one more destination, which is asked as patiently as it wants to be.
     #[must_use]
     pub fn to(self, destination: Arc<dyn Destination>) -> Self {
-        self.to_with(destination, Patience::default())
+        let patience = destination.patience();
+        self.to_with(destination, patience)
     }
 
     /// The same job with one more destination, which is asked so patiently.

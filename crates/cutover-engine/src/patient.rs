@@ -17,7 +17,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long a destination is waited for, and how often it is asked again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// How long one call may take. 10 s: several times what a store in trouble takes, and short beside a lease.
+    /// How long one call may take. 30 s: longer than the time limits of a request that a call is made of, and three
+    /// times that is less than a lease.
     pub per_call: Duration,
     /// How often a call is made at most, the first time included. 3: enough for a connection that was cut and a server
     /// that restarts; whatever lasts longer is better resumed.
@@ -29,7 +30,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { per_call: Duration::from_secs(10), tries: 3, pause: Duration::from_millis(500) }
+        Self { per_call: Duration::from_secs(30), tries: 3, pause: Duration::from_millis(500) }
     }
 }
 
@@ -123,6 +124,10 @@ fn jitter(name: &str, tried: u32) -> f64 {
 impl Destination for Patient {
     fn name(&self) -> &str {
         self.inner.name()
+    }
+
+    fn patience(&self) -> Patience {
+        self.patience
     }
 
     async fn preflight(&self) -> Result<(), DestinationError> {
@@ -332,15 +337,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_without_an_answer_is_given_up_and_made_again() {
-        let long = |call| if call == 0 { Trouble::Takes(Duration::from_secs(11)) } else { Trouble::None };
+        let long = |call| if call == 0 { Trouble::Takes(Duration::from_secs(31)) } else { Trouble::None };
         let (patient, slow, _) = over(long);
         patient.stage(VERSION, &ClientSecret::new("new")).await.expect("at the second try");
         patient.promote(VERSION).await.expect("staged");
         assert_eq!(calls(&slow), 3);
-        let (patient, slow, _) = over(|_| Trouble::Takes(Duration::from_secs(11)));
+        let (patient, slow, _) = over(|_| Trouble::Takes(Duration::from_secs(31)));
         let error = patient.promote(VERSION).await.expect_err("never an answer");
         assert_eq!(calls(&slow), 3);
-        let said = "destination d: promote did not answer within 10 s; whether it was done is not known";
+        let said = "destination d: promote did not answer within 30 s; whether it was done is not known";
         assert_eq!((error.to_string().as_str(), error.is_transient()), (said, true));
     }
 

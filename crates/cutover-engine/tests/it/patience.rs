@@ -31,12 +31,12 @@ async fn a_destination_whose_trouble_passes_is_asked_again_and_holds_nothing_up(
 async fn a_destination_that_does_not_answer_is_given_up_before_a_vendor_hears_of_anything() {
     let mut world = World::new(Flavour::Plain);
     world.patience = Patience::default();
-    world.destinations[1].takes(Duration::from_secs(11), &world.clock);
+    world.destinations[1].takes(Duration::from_secs(31), &world.clock);
     let outcome = world.rotate().await.expect("the journal works");
     let Ending::NothingChanged(failure) = &outcome.ending else { panic!("{outcome:?}") };
-    assert!(failure.to_string().contains("preflight did not answer within 10 s"), "{failure}");
+    assert!(failure.to_string().contains("preflight did not answer within 30 s"), "{failure}");
     assert_eq!(world.vendor.calls_of(Op::Issue), 0);
-    world.destinations[1].takes(Duration::from_secs(9), &world.clock);
+    world.destinations[1].takes(Duration::from_secs(29), &world.clock);
     let outcome = world.rotate().await.expect("the journal works");
     assert!(matches!(outcome.ending, Ending::Rotated), "{outcome:?}");
     let end = world.bring_to_an_end().await;

@@ -5,10 +5,10 @@ mod program;
 
 use async_trait::async_trait;
 use cutover_core::{ClientSecret, TargetId};
-use cutover_engine::{Destination, DestinationError, Holding, Label, Labels, Version};
+use cutover_engine::{Destination, DestinationError, Holding, Label, Labels, Patience, Version};
 use zeroize::Zeroizing;
 
-use self::program::OUTPUT_BYTES_MAX;
+use self::program::{DYING_TIME, OUTPUT_BYTES_MAX};
 pub(crate) use self::program::{Call, Ran};
 pub use self::program::{InvalidProgram, Program};
 
@@ -89,6 +89,11 @@ fn about(version: Version) -> Call<'static> {
 impl Destination for CommandDestination {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A little longer than the program may take, so that it is the one that is told of.
+    fn patience(&self) -> Patience {
+        Patience { per_call: self.program.time() + DYING_TIME, ..Patience::default() }
     }
 
     async fn preflight(&self) -> Result<(), DestinationError> {

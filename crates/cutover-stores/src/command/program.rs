@@ -23,7 +23,7 @@ const PASSED: [&str; 10] =
 /// How long a program may take unless said otherwise: longer than a password manager's command line needs.
 const TIME: Duration = Duration::from_secs(30);
 /// How long a program that was told to die may take for it.
-const DYING_TIME: Duration = Duration::from_secs(5);
+pub(super) const DYING_TIME: Duration = Duration::from_secs(5);
 /// How long its output may stay open once it has ended: what it had written is there at once, and what it leaves
 /// running need not be waited for.
 const OUTPUT_TIME: Duration = Duration::from_millis(500);
@@ -78,6 +78,11 @@ impl Program {
     pub fn within(mut self, time: Duration) -> Self {
         self.time = time;
         self
+    }
+
+    /// How long it may take.
+    pub(crate) fn time(&self) -> Duration {
+        self.time
     }
 
     /// The program, as it was named.
