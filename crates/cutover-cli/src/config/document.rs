@@ -110,6 +110,15 @@ impl<'d> Table<'d> {
         }
     }
 
+    /// Whether `key` says `true`; not when it is not there.
+    pub(super) fn flag(&self, key: &str) -> bool {
+        let Some(found) = self.value(key) else { return false };
+        found.value.as_bool().unwrap_or_else(|| {
+            self.mistyped(&found, "true or false", None);
+            false
+        })
+    }
+
     /// The string under `key`, which must be there and not be empty; `hint` says what it is.
     pub(super) fn needed_text(&self, key: &str, hint: &str) -> Option<Found<&'d str>> {
         if !self.has(key) {

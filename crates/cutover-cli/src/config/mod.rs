@@ -2,6 +2,7 @@
 
 mod destinations;
 mod document;
+mod hooks;
 mod journal;
 mod kinds;
 mod problem;
@@ -18,7 +19,8 @@ use std::time::Duration;
 
 use cutover::Target;
 use cutover::http::BaseUrl;
-use cutover::stores::FileDestination;
+use cutover::stores::hooks::{SignalHook, WebhookHook};
+use cutover::stores::{FileDestination, Program};
 use zeroize::Zeroizing;
 
 use document::Document;
@@ -101,6 +103,8 @@ pub(crate) struct TargetConfig {
     pub(crate) vendor: String,
     /// Where applications read its secret.
     pub(crate) destinations: Vec<DestinationConfig>,
+    /// What is done once readers have another secret, in this order.
+    pub(crate) hooks: Vec<HookConfig>,
 }
 
 /// One place where applications read a secret.
@@ -115,8 +119,61 @@ pub(crate) struct DestinationConfig {
 /// What differs from kind to kind of destination.
 #[derive(Clone, Debug)]
 pub(crate) enum DestinationSettings {
-    /// An entry of a file.
+    /// An entry of a file, or a file.
     File(FileDestination),
+    /// The same, encrypted with age.
+    Encrypted(FileDestination, AgeConfig),
+    /// A program.
+    Command {
+        /// Which one.
+        program: Program,
+        /// Whether it reads and writes the secret as a line.
+        by_line: bool,
+    },
+}
+
+/// To whom a file is encrypted, and who opens it here.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "age"), expect(dead_code, reason = "nothing makes one without age"))]
+pub(crate) struct AgeConfig {
+    /// Where it stands in the file.
+    pub(crate) line: usize,
+    /// Who can open it.
+    #[cfg(feature = "age")]
+    pub(crate) recipients: Vec<cutover::stores::AgeRecipient>,
+    /// The key that opens it here.
+    pub(crate) identity: Reference,
+    /// Whether a file that is made is text.
+    pub(crate) armored: bool,
+}
+
+/// What is done once readers have another secret.
+#[derive(Clone, Debug)]
+pub(crate) struct HookConfig {
+    /// How it is named to people and in the journal.
+    pub(crate) name: String,
+    /// Where it stands in the file.
+    pub(crate) line: usize,
+    /// What differs from kind to kind.
+    pub(crate) settings: HookSettings,
+}
+
+/// What differs from kind to kind of hook.
+#[derive(Clone, Debug)]
+pub(crate) enum HookSettings {
+    /// A program is run.
+    Command(Program),
+    /// A process gets a signal.
+    Signal(SignalHook),
+    /// A webhook is called.
+    Webhook {
+        /// Which one.
+        hook: Box<WebhookHook>,
+        /// Shown to it.
+        token: Option<Reference>,
+        /// Signs what is sent.
+        signing_key: Option<Reference>,
+    },
 }
 
 /// What several destinations share.
@@ -149,7 +206,7 @@ impl Config {
         let tree = Document::parse(text).map_err(|problem| wrong(vec![problem]))?;
         let document = Document::new(text);
         let root = document.root(&tree);
-        root.only("the file", &["journal", "vendors", "stores", "targets"]);
+        root.only("the file", &["journal", "vendors", "stores", "targets", "after_promote"]);
         let folder = file.parent().unwrap_or(Path::new(""));
         let journal = journal::read(&root, folder);
         let vendors = vendors::read(&root, folder);

@@ -87,7 +87,8 @@ pub(super) fn needed(table: &Table<'_>, key: &str, folder: &Path, what: &str) ->
     Some(Reference { key: key_path, source })
 }
 
-fn argv(forms: &Table<'_>) -> Option<Vec<String>> {
+/// The program and its arguments under `command`, which must be there.
+pub(super) fn argv(forms: &Table<'_>) -> Option<Vec<String>> {
     let found = forms.value("command")?;
     let hint = || Some("write the program and each argument as a string of its own; no shell is involved".to_owned());
     let Some(items) = found.value.as_array() else {

@@ -7,13 +7,14 @@ use cutover::{ClientId, Kind, Target, TargetId};
 
 use super::destinations::{self, Taken};
 use super::document::{Found, Table, nearest};
+use super::hooks;
 use super::kinds::KindRule;
 use super::stores::FoundStore;
 use super::vendors::FoundVendor;
 use super::{JournalConfig, TargetConfig, VendorType};
 
 /// What every target may have; the rest depends on its kind.
-const COMMON: [&str; 5] = ["name", "vendor", "kind", "client_id", "destinations"];
+const COMMON: [&str; 6] = ["name", "vendor", "kind", "client_id", "destinations", "after_promote"];
 
 /// Every entry that a scope may have.
 const SCOPE: [&str; 4] = ["project_id", "app_id", "user_id", "org_id"];
@@ -32,8 +33,9 @@ pub(super) fn read(
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     let mut clients: BTreeMap<ClientAt, usize> = BTreeMap::new();
     let mut found = Vec::new();
+    let for_all = hooks::read(root, folder);
     for table in root.tables("targets") {
-        let Some(target) = target(&table, folder, known, &mut names, &mut taken) else { continue };
+        let Some(mut target) = target(&table, folder, known, &mut names, &mut taken) else { continue };
         // Under two names one client would be rotated by two workers at once, each ending the other's secret.
         let same = clients.get(&client_at(&target));
         if let (Some(line), Some(client_id)) = (same, table.text("client_id")) {
@@ -41,6 +43,7 @@ pub(super) fn read(
             table.wrong(&client_id, format!("the target in line {line} is the same client"), hint);
         }
         clients.entry(client_at(&target)).or_insert(table.line());
+        target.hooks = hooks::told_apart(target.hooks.into_iter().chain(for_all.iter().cloned()));
         found.push(target);
     }
     found
@@ -77,12 +80,13 @@ fn target(
     });
     let scope = rule.map(|rule| scope(table, rule));
     let destinations = destinations::read(table, folder, stores, taken);
+    let hooks = hooks::read(table, folder);
     let kind = Kind::from_static(rule?.kind);
     let mut target = Target::new(id?, found?.vendor(), kind, client_id?);
     for (name, value) in scope?? {
         target = target.with_scope(name, value);
     }
-    Some(TargetConfig { target, vendor: vendor?.value.to_owned(), destinations })
+    Some(TargetConfig { target, vendor: vendor?.value.to_owned(), destinations, hooks })
 }
 
 fn name(table: &Table<'_>, names: &mut BTreeMap<String, usize>) -> Option<TargetId> {

@@ -67,7 +67,7 @@ fn said(text: &str) -> Vec<String> {
 }
 
 fn name_of(one: &DestinationConfig) -> &str {
-    let DestinationSettings::File(file) = &one.settings;
+    let DestinationSettings::File(file) = &one.settings else { return &one.name };
     file.name()
 }
 

@@ -174,7 +174,8 @@ fn base_url(table: &Table<'_>) -> Option<BaseUrl> {
     }
 }
 
-fn time(table: &Table<'_>, key: &str, what: &str) -> Option<Duration> {
+/// The time under `key`, if it is there; `what` says what it is.
+pub(super) fn time(table: &Table<'_>, key: &str, what: &str) -> Option<Duration> {
     let found = table.text(key)?;
     let parsed = found.value.parse::<SignedDuration>().ok().and_then(|time| Duration::try_from(time).ok());
     if parsed.is_none_or(|time| TIME_MAX < time) {

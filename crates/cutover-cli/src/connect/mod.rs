@@ -1,6 +1,7 @@
 //! From the configuration to what the engine works with: rotators, destinations, jobs, the journal.
 
 mod destinations;
+mod hooks;
 pub(crate) mod journal;
 
 use std::collections::BTreeMap;
@@ -74,7 +75,10 @@ impl<'c> Vendors<'c> {
         let rotator = self.rotator(target).await?;
         let mut job = Job::new(target.target.clone(), rotator);
         for one in &target.destinations {
-            job = job.to(self.destination(one).await?);
+            job = job.to(self.destination(&target.target, one).await?);
+        }
+        for one in &target.hooks {
+            job = job.then(self.hook(one).await?);
         }
         Ok(job)
     }

@@ -5,6 +5,7 @@ mod configuration;
 mod conformance;
 mod credentials;
 mod demo;
+mod destinations;
 mod documents;
 mod emulate;
 mod exits;

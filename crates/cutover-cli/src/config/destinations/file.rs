@@ -6,7 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use cutover::stores::FileDestination;
 
 use super::super::document::{Found, Table};
-use super::super::{DestinationConfig, DestinationSettings, JournalConfig};
+#[cfg(feature = "age")]
+use super::super::references::{Source, needed};
+use super::super::{AgeConfig, DestinationConfig, DestinationSettings, JournalConfig};
 
 /// The form of a file with secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +17,8 @@ enum Format {
     Json,
     /// Lines of `KEY=value`.
     Dotenv,
+    /// The secret and nothing else.
+    Plain,
 }
 
 impl Format {
@@ -23,11 +27,15 @@ impl Format {
         match self {
             Self::Json => "json",
             Self::Dotenv => "dotenv",
+            Self::Plain => "plain",
         }
     }
 
     /// What the name of a file says.
     fn of(path: &Path) -> Option<Self> {
+        if path.extension().is_some_and(|extension| extension == "age") {
+            return Self::of(&path.with_extension(""));
+        }
         let name = path.file_name()?.to_str()?;
         let extension = path.extension().and_then(|extension| extension.to_str());
         match extension {
@@ -63,35 +71,120 @@ impl Taken {
 
 /// A destination with `file`.
 pub(super) fn read(table: &Table<'_>, folder: &Path, taken: &mut Taken) -> Option<DestinationConfig> {
-    table.only("a file destination", &["file", "key", "format", "mode"]);
+    let known = ["file", "key", "format", "mode", "newline", "siblings", "age"];
+    table.only("a file destination", &known);
     let file = table.needed_text("file", "the file in which applications read the secret");
-    let key = table.needed_text("key", "the key under which the secret stands in the file, as in \"client_secret\"");
     let path = file.as_ref().map(|file| folder.join(file.value));
     let format = match (table.has("format"), &file, &path) {
         (true, ..) => named_format(table),
         (false, Some(file), Some(path)) => {
             let by_name = Format::of(path);
             if by_name.is_none() {
-                let hint = "add format = \"json\" or format = \"dotenv\"".to_owned();
+                let hint = "add format = \"json\", \"dotenv\" or \"plain\"".to_owned();
                 table.wrong(file, "its name does not say in which form it is", Some(hint));
             }
             by_name
         }
         _ => None,
     };
-    let mode = mode(table);
-    let (file, path, key, format) = (file?, path?, key?, format?);
-    let made = match format {
-        Format::Json => FileDestination::json(&path, key.value),
-        Format::Dotenv => FileDestination::dotenv(&path, key.value),
+    let key = match format {
+        Some(Format::Plain) => None,
+        _ => {
+            Some(table.needed_text("key", "the key under which the secret stands in the file, as in \"client_secret\""))
+        }
     };
-    let destination = made.map_err(|error| table.wrong(&key, error.to_string(), None)).ok()?;
-    claim(table, &file, &path, format, key.value, taken)?;
-    let destination = if let Some(mode) = mode? { destination.with_mode(mode) } else { destination };
-    Some(DestinationConfig {
-        name: format!("{}#{}", file.value, key.value),
-        settings: DestinationSettings::File(destination),
-    })
+    fits(table, format)?;
+    let (newline, siblings) = (table.flag("newline"), table.flag("siblings"));
+    let mode = mode(table);
+    let age = table.has("age").then(|| age(table, folder));
+    let (file, path, format) = (file?, path?, format?);
+    let (made, shown) = match key {
+        None => {
+            let whole = if newline { FileDestination::whole_line(&path) } else { FileDestination::whole(&path) };
+            (if siblings { whole.with_visible_siblings() } else { whole }, file.value.to_owned())
+        }
+        Some(key) => {
+            let key = key?;
+            let made = match format {
+                Format::Dotenv => FileDestination::dotenv(&path, key.value),
+                Format::Json | Format::Plain => FileDestination::json(&path, key.value),
+            };
+            let made = made.map_err(|error| table.wrong(&key, error.to_string(), None)).ok()?;
+            (made, format!("{}#{}", file.value, key.value))
+        }
+    };
+    let key = shown.split_once('#').filter(|_| format != Format::Plain).map_or("", |(_, key)| key);
+    claim(table, &file, &path, format, key, taken)?;
+    if siblings {
+        for beside in [".pending", ".previous"] {
+            let mut name = path.clone().into_os_string();
+            name.push(beside);
+            claim(table, &file, Path::new(&name), format, "", taken)?;
+        }
+    }
+    let destination = if let Some(mode) = mode? { made.with_mode(mode) } else { made };
+    let settings = match age {
+        None => DestinationSettings::File(destination),
+        Some(age) => DestinationSettings::Encrypted(destination, age?),
+    };
+    Some(DestinationConfig { name: shown, settings })
+}
+
+/// Notes keys that a file of this form cannot have.
+fn fits(table: &Table<'_>, format: Option<Format>) -> Option<()> {
+    let (keys, what): (&[&str], _) = match format? {
+        Format::Plain => (&["key"], "the whole file is the secret"),
+        Format::Json | Format::Dotenv => (&["newline", "siblings"], "this is for format = \"plain\""),
+    };
+    let wrong: Vec<_> = keys.iter().filter_map(|key| table.value(key)).collect();
+    wrong.iter().for_each(|found| table.wrong(found, what, None));
+    wrong.is_empty().then_some(())
+}
+
+/// To whom the file is encrypted, and where the key is that opens it here.
+#[cfg(feature = "age")]
+fn age(table: &Table<'_>, folder: &Path) -> Option<AgeConfig> {
+    let age = table.table("age")?;
+    age.only("age", &["recipients", "identity", "armor"]);
+    let recipients = recipients(&age);
+    let identity = needed(&age, "identity", folder, "the private key of one of the recipients");
+    let armored = age.flag("armor");
+    let identity = identity?;
+    if matches!(identity.source, Source::Injected) {
+        let hint = "without it nothing that is written could be read back".to_owned();
+        let found = Found { value: (), key: identity.key, line: age.line() };
+        age.wrong(&found, "it cannot be added by a gateway", Some(hint));
+        return None;
+    }
+    Some(AgeConfig { line: age.line(), recipients: recipients?, identity, armored })
+}
+
+#[cfg(feature = "age")]
+fn recipients(age: &Table<'_>) -> Option<Vec<cutover::stores::AgeRecipient>> {
+    let hint = || Some("public keys as age-keygen prints them, as in recipients = [\"age1...\"]".to_owned());
+    let Some(found) = age.value("recipients") else {
+        age.missing("recipients", &hint().unwrap_or_default());
+        return None;
+    };
+    let Some(items) = found.value.as_array().filter(|items| items.iter().len() > 0) else {
+        age.mistyped(&found, "an array of strings", hint());
+        return None;
+    };
+    let recipients: Option<Vec<_>> =
+        items.iter().map(|item| item.get_ref().as_str().and_then(|text| text.parse().ok())).collect();
+    if recipients.is_none() {
+        // Not quoted: somebody may have pasted the private half.
+        age.wrong(&found, "one of them is no X25519 public key of age", hint());
+    }
+    recipients
+}
+
+/// This program was built without age.
+#[cfg(not(feature = "age"))]
+fn age(table: &Table<'_>, _: &Path) -> Option<AgeConfig> {
+    let found = table.value("age")?;
+    table.wrong(&found, "this program was built without age", None);
+    None
 }
 
 /// The widest permissions that the file may have; `None` inside when nothing is said of them.
@@ -110,9 +203,9 @@ fn mode(table: &Table<'_>) -> Option<Option<u32>> {
 
 fn named_format(table: &Table<'_>) -> Option<Format> {
     let found = table.text("format")?;
-    let format = [Format::Json, Format::Dotenv].into_iter().find(|format| format.name() == found.value);
+    let format = [Format::Json, Format::Dotenv, Format::Plain].into_iter().find(|format| format.name() == found.value);
     if format.is_none() {
-        let hint = "it is \"json\" or \"dotenv\"".to_owned();
+        let hint = "it is \"json\", \"dotenv\" or \"plain\"".to_owned();
         table.wrong(&found, format!("there is no format {:?}", found.value), Some(hint));
     }
     format
@@ -142,7 +235,8 @@ fn claim(
         key.strip_prefix('/').filter(|rest| format == Format::Json && !rest.contains(['/', '~'])).unwrap_or(key);
     if let Some(line) = taken.keys.insert((path, place.to_owned()), table.line()) {
         let hint = Some("give each destination a file or a key of its own".to_owned());
-        table.wrong(file, format!("the destination in line {line} writes {key:?} of this file too"), hint);
+        let what = if key.is_empty() { "this file".to_owned() } else { format!("{key:?} of this file") };
+        table.wrong(file, format!("the destination in line {line} writes {what} too"), hint);
         return None;
     }
     Some(())
@@ -176,6 +270,9 @@ mod tests {
             ("a/.env.production", Some(Format::Dotenv)),
             ("a/b.txt", None),
             ("a/b", None),
+            ("a/b.json.age", Some(Format::Json)),
+            (".env.age", Some(Format::Dotenv)),
+            ("b.age", None),
             ("..", None),
         ] {
             assert_eq!(Format::of(Path::new(name)), format, "{name}");

@@ -1,5 +1,6 @@
 //! `[[targets.destinations]]`: one file for each kind.
 
+mod command;
 mod file;
 
 use std::collections::BTreeMap;
@@ -9,11 +10,15 @@ use super::DestinationConfig;
 use super::document::{Found, Table, nearest};
 use super::stores::{FoundStore, StoreType};
 
+pub(super) use command::program;
 pub(super) use file::Taken;
 
 /// The keys that say which kind a destination is of.
-const KINDS: [(&str, &str); 2] =
-    [("file", "a file in which applications read the secret"), ("store", "the name of one of the [stores.NAME]")];
+const KINDS: [(&str, &str); 3] = [
+    ("file", "a file in which applications read the secret"),
+    ("store", "the name of one of the [stores.NAME]"),
+    ("command", "a program that keeps the secret"),
+];
 
 pub(super) fn read(
     target: &Table<'_>,
@@ -25,7 +30,18 @@ pub(super) fn read(
     if tables.is_empty() && (!target.has("destinations") || is_empty_array(target)) {
         target.missing("destinations", "without [[targets.destinations]] a new secret would reach nobody");
     }
-    tables.iter().filter_map(|table| destination(table, folder, stores, taken)).collect()
+    let found = tables.iter().filter_map(|table| destination(table, folder, stores, taken));
+    found.fold(Vec::new(), |mut told_apart: Vec<DestinationConfig>, mut one| {
+        one.name = another_name(one.name, |name| told_apart.iter().any(|other| other.name == *name));
+        told_apart.push(one);
+        told_apart
+    })
+}
+
+/// The name, or the name with a number where it is taken: two commands may well be of one program.
+pub(super) fn another_name(name: String, is_taken: impl Fn(&String) -> bool) -> String {
+    let numbered = (2..).map(|number: u32| format!("{name} ({number})"));
+    std::iter::once(name.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or(name)
 }
 
 fn is_empty_array(target: &Table<'_>) -> bool {
@@ -43,6 +59,7 @@ fn destination(
     let given: Vec<_> = KINDS.iter().map(|(key, _)| *key).filter(|key| table.has(key)).collect();
     match given.as_slice() {
         ["file"] => file::read(table, folder, taken),
+        ["command"] => command::read(table, folder),
         ["store"] => stored(table, stores),
         [] => {
             let hint = KINDS.map(|(key, what)| format!("{key} = {what}")).join(", or ");
