@@ -62,6 +62,22 @@ impl AwsSecret {
         }
     }
 
+    /// The secret with this name or ARN, as a whole.
+    ///
+    /// # Errors
+    /// As [`AwsPlace::whole`].
+    pub fn whole(store: &AwsStore, secret: &str) -> Result<Self, InvalidSecret> {
+        Ok(Self::new(store, &AwsPlace::whole(secret)?))
+    }
+
+    /// One key of the secret with this name or ARN.
+    ///
+    /// # Errors
+    /// As [`AwsPlace::key`].
+    pub fn key(store: &AwsStore, secret: &str, key: &str) -> Result<Self, InvalidSecret> {
+        Ok(Self::new(store, &AwsPlace::key(secret, key)?))
+    }
+
     /// The same destination that makes its secret when there is none, in preflight, with nothing in it.
     #[must_use]
     pub fn made_if_missing(mut self) -> Self {
