@@ -15,9 +15,9 @@ use crate::disk;
 
 /// Larger than any file that applications read their settings from.
 pub(super) const BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How often a lock that somebody else has is tried for, and how long between: 30 s, a thousand times what a change
-/// takes.
-const LOCK_TRIES: u32 = 6000;
+/// How often a lock that somebody else has is tried for, and how long between: 8 s, hundreds of times what a change
+/// takes, and less than the engine waits for a destination.
+const LOCK_TRIES: u32 = 1600;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// How much of a name is repeated in the names beside it, for people.
 const STEM_CHARS_MAX: usize = 60;
