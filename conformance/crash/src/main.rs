@@ -38,6 +38,21 @@ struct Args {
     /// Kills so many real processes over real files and sockets
     #[arg(long, value_name = "N")]
     kill: Option<u32>,
+    /// The journal that the killed share: a file, or a schema at a PostgreSQL server
+    #[arg(long, value_enum, default_value_t = Journal::Sqlite, requires = "kill")]
+    journal: Journal,
+    /// The PostgreSQL server; else $CUTOVER_TEST_POSTGRES
+    #[arg(long, value_name = "URL", env = "CUTOVER_TEST_POSTGRES", hide_env = true)]
+    postgres: Option<String>,
+    /// How many workers share a PostgreSQL journal
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    workers: u32,
+    /// Has them rotate N targets once each instead, and compares one worker, several, and several that are killed
+    #[arg(long, value_name = "N", requires = "kill")]
+    targets: Option<usize>,
+    /// How many milliseconds a vendor takes for an answer then
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    round_trip: u64,
     /// Where the moments of those kills come from
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -49,6 +64,12 @@ struct Args {
     list: bool,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Journal {
+    Sqlite,
+    Postgres,
+}
+
 fn main() -> ExitCode {
     if let Some(ended) = kill::play_worker() {
         return ended;
@@ -58,7 +79,7 @@ fn main() -> ExitCode {
         Args { list: true, .. } => list(),
         Args { only: Some(id), .. } => only(id),
         Args { wrong: true, .. } => wrong(),
-        Args { kill: Some(kills), .. } => killed(*kills, args.seed),
+        Args { kill: Some(kills), .. } => killed(*kills, &args),
         _ => swept(&args),
     };
     match done {
@@ -108,8 +129,20 @@ fn wrong() -> Done {
     Ok(caught.iter().all(Caught::is_caught))
 }
 
-fn killed(kills: u32, seed: u64) -> Done {
-    let killed = kill::kill(kills, seed)?;
+fn killed(kills: u32, args: &Args) -> Done {
+    let url = || args.postgres.clone().ok_or("--postgres names no server, and neither does $CUTOVER_TEST_POSTGRES");
+    if let Some(targets) = args.targets {
+        let round_trip = Duration::from_millis(args.round_trip);
+        let (workers, seed) = (args.workers, args.seed);
+        let proved = kill::prove(&kill::Proof { targets, workers, kills, seed, round_trip, url: url()? })?;
+        show(&proved.to_string());
+        return Ok(proved.violations.is_empty());
+    }
+    let journal = match args.journal {
+        Journal::Sqlite => kill::KillJournal::Sqlite,
+        Journal::Postgres => kill::KillJournal::Postgres { url: url()?, workers: args.workers },
+    };
+    let killed = kill::kill(kills, args.seed, &journal)?;
     show(&killed.to_string());
     Ok(killed.violations.is_empty())
 }

@@ -6,8 +6,10 @@
 
 #[cfg(target_os = "linux")]
 mod files;
+mod held;
 mod life;
 mod outside;
+mod proof;
 mod trigger;
 mod worker;
 
@@ -19,14 +21,17 @@ use std::time::Duration;
 use cutover_core::{Clock as _, SystemClock};
 use cutover_emulator::server::{Listen, Server};
 use cutover_emulator::{Emulator, Vendor};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::count::Violation;
 use crate::report::grouped;
 use crate::subject::SEED;
+use held::Shared;
 use life::Life;
 use outside::Outside;
 
+pub use proof::{Proof, Proved, prove};
 pub use worker::play_worker;
 
 /// Tells a process that it is a worker, and what it has to know. Holds no secret: credentials come from the seed.
@@ -47,6 +52,10 @@ struct Part {
     log: PathBuf,
     base_urls: BTreeMap<String, String>,
     role: Role,
+    /// How many clients the emulators were made with, at each vendor.
+    targets: usize,
+    /// Where the journal is, unless it is a file.
+    shared: Option<Shared>,
 }
 
 /// What a worker does.
@@ -63,6 +72,8 @@ enum Role {
     Ends,
     /// Rotates everything once, and then stops.
     Once,
+    /// Does its share of what was not rotated since then, and stops when nothing is left.
+    Shares { since: Timestamp },
 }
 
 /// What came of the kills.
@@ -90,46 +101,78 @@ pub struct Killed {
     pub said: BTreeMap<String, u64>,
     /// What the last process said of a rotation that did not end, and how often.
     pub stuck: BTreeMap<String, u64>,
+    /// For how many seconds at most nothing happened, after a death, to a rotation that was under way.
+    pub longest: f64,
     /// How long all of it took.
     pub seconds: f64,
     /// What is wrong.
     pub violations: Vec<Violation>,
 }
 
-/// Kills `kills` workers, some of them two at a time, and looks from outside what became of their rotations.
+/// The journal that the killed share.
+#[derive(Clone, Debug)]
+pub enum KillJournal {
+    /// A file.
+    Sqlite,
+    /// A schema of its own at the PostgreSQL server with this URL, with so many workers at a time.
+    Postgres {
+        /// The server.
+        url: String,
+        /// How many are killed one after another.
+        workers: u32,
+    },
+}
+
+/// Kills `kills` workers, some or all of them several at a time, and looks from outside what became of their rotations.
 ///
 /// # Errors
 /// When the emulators or a worker do not start; that says nothing of a promise.
-pub fn kill(kills: u32, seed: u64) -> Result<Killed, String> {
+pub fn kill(kills: u32, seed: u64, journal: &KillJournal) -> Result<Killed, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| format!("no runtime: {error}"))?.block_on(killed(kills, seed))
+    runtime.map_err(|error| format!("no runtime: {error}"))?.block_on(killed(kills, seed, journal))
 }
 
-async fn killed(kills: u32, seed: u64) -> Result<Killed, String> {
+async fn killed(kills: u32, seed: u64, journal: &KillJournal) -> Result<Killed, String> {
     let began = SystemClock.now();
     let folder = tempfile::tempdir().map_err(|error| format!("no folder: {error}"))?;
     // The seed decides about kills only; everything that is killed is the same every time.
     let emulator = Emulator::builder().seed(SEED).targets(TARGETS).build();
     let server = Server::start(emulator.clone(), Listen::default()).await.map_err(|error| error.to_string())?;
     let base_urls = Vendor::ALL.map(|vendor| (vendor.name().to_owned(), server.base_url(vendor))).into();
-    let work = folder.path().join("work");
-    let part = Part { folder: work, log: folder.path().join("worker.log"), base_urls, role: Role::Ends };
+    let (work, log) = (folder.path().join("work"), folder.path().join("worker.log"));
+    let shared = match journal {
+        KillJournal::Sqlite => None,
+        KillJournal::Postgres { url, .. } => Some(Shared { url: url.clone(), schema: fresh_schema() }),
+    };
+    let part = Part { folder: work, log, base_urls, role: Role::Ends, targets: TARGETS, shared };
     let mut outside = Outside::prepare(emulator.clone(), &part, folder.path().join("copy"))?;
     let mut moments = fastrand::Rng::with_seed(seed);
     while outside.told.kills < kills {
-        let life = Life::draw(&mut moments, kills - outside.told.kills);
+        let left = kills - outside.told.kills;
+        let life = match journal {
+            KillJournal::Sqlite => Life::draw(&mut moments, left),
+            KillJournal::Postgres { workers, .. } => Life::draw_shared(&mut moments, (*workers).max(1), left),
+        };
         let lived = life.run(&emulator, &part).await?;
         outside.after_a_kill(&lived).await?;
     }
     for role in [Role::Ends, Role::Once] {
         let ended = tokio::time::timeout(PATIENCE, life::to_the_end(&part, role)).await;
         let said = ended.map_err(|_| format!("a worker that {role:?} did not come to an end"))??;
-        outside.after_an_end(&said)?;
+        outside.after_an_end(&said).await?;
     }
     let mut told = outside.in_the_end().await?;
     server.shutdown().await;
+    if let Some(shared) = &part.shared {
+        shared.drop().await?;
+    }
     told.seconds = Duration::try_from(SystemClock.now().duration_since(began)).unwrap_or_default().as_secs_f64();
     Ok(told)
+}
+
+/// A name that no other run has.
+fn fresh_schema() -> String {
+    format!("crash_{}_{}", std::process::id(), SystemClock.now().as_microsecond())
 }
 
 impl fmt::Display for Killed {
@@ -153,6 +196,7 @@ impl fmt::Display for Killed {
         writeln!(f, "killed after: {}", list(&self.triggers))?;
         writeln!(f, "unfinished when their process was killed: {}", list(&self.found))?;
         writeln!(f, "sealed secrets that were tried then, and good: {}", grouped(self.recovered))?;
+        writeln!(f, "longest wait of a rotation after a death: {:.1} s", self.longest)?;
         for (title, sentences) in [("said", &self.said), ("stuck and named", &self.stuck)] {
             for (sentence, count) in sentences {
                 writeln!(f, "{title}, {} times: {sentence}", grouped(*count))?;

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use cutover_emulator::{Emulator, Exchange};
 use cutover_engine::{Event, Job, Journal, Phase, Recorded, recover};
-use cutover_stores::SqliteJournal;
 use jiff::Timestamp;
 
+use super::held::Held;
 use super::life::Lived;
 use super::trigger::MAKING;
-use super::worker::{Member, Said, fleet, is_destination, jobs, journal};
+use super::worker::{Member, Said, fleet, is_destination, jobs};
 use super::{Killed, Part};
 use crate::count::{Count, Violation};
 use crate::subject::Class;
@@ -49,7 +49,7 @@ impl Outside {
     /// # Errors
     /// When the files cannot be made.
     pub(super) fn prepare(emulator: Emulator, part: &Part, copy: PathBuf) -> Result<Self, String> {
-        let fleet = fleet(&emulator.seeds());
+        let fleet = fleet(&emulator.seeds(), part.targets);
         let failed = |error: io::Error| format!("the files cannot be made: {error}");
         [&part.folder, &copy].into_iter().try_for_each(fs::create_dir).map_err(failed)?;
         for member in &fleet {
@@ -70,15 +70,11 @@ impl Outside {
     /// # Errors
     /// When something cannot be looked at.
     pub(super) async fn after_a_kill(&mut self, lived: &Lived) -> Result<(), String> {
-        self.told.kills += u32::try_from(lived.deaths.len()).unwrap_or(u32::MAX);
-        self.told.in_company += u32::from(lived.deaths.len() > 1);
-        for (trigger, at) in &lived.deaths {
-            *self.told.triggers.entry((*trigger).to_owned()).or_default() += 1;
-            self.deaths.push(*at);
-        }
+        self.deaths_of(lived);
         self.hear(&lived.said);
         self.count_made();
-        let journal = self.copied().await?;
+        let held = self.copied().await?;
+        let journal = held.journal();
         let open = journal.unfinished(None).await.map_err(|error| error.to_string())?;
         for recorded in &open {
             match recorded.state() {
@@ -112,22 +108,32 @@ impl Outside {
                 self.seen.entry(id.clone()).or_default().insert(secret);
             }
         }
-        self.recovers(&journal, &open).await?;
-        journal.close().await.map_err(|error| error.to_string())?;
-        self.leaks().map_err(|error| format!("the files cannot be read: {error}"))
+        self.recovers(journal.as_ref(), &open).await?;
+        held.close().await?;
+        self.leaks().await
+    }
+
+    /// Remembers who died, and when.
+    pub(super) fn deaths_of(&mut self, lived: &Lived) {
+        self.told.kills += u32::try_from(lived.deaths.len()).unwrap_or(u32::MAX);
+        self.told.in_company += u32::try_from(lived.deaths.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        for (trigger, at) in &lived.deaths {
+            *self.told.triggers.entry((*trigger).to_owned()).or_default() += 1;
+            self.deaths.push(*at);
+        }
     }
 
     /// After a worker that nobody killed: every application has a secret that is good.
     ///
     /// # Errors
     /// When something cannot be looked at.
-    pub(super) fn after_an_end(&mut self, said: &[String]) -> Result<(), String> {
+    pub(super) async fn after_an_end(&mut self, said: &[String]) -> Result<(), String> {
         self.hear(said);
         self.count_made();
         for member in self.fleet.clone() {
             self.ended_well(&member);
         }
-        self.leaks().map_err(|error| format!("the files cannot be read: {error}"))
+        self.leaks().await
     }
 
     /// After the last of them: everything is over and accounted for, and nothing is left behind.
@@ -135,15 +141,21 @@ impl Outside {
     /// # Errors
     /// When something cannot be looked at.
     pub(super) async fn in_the_end(mut self) -> Result<Killed, String> {
-        let journal = journal(&self.part.folder).await?;
-        let history = journal.history(None, u32::MAX).await.map_err(|error| error.to_string())?;
-        journal.close().await.map_err(|error| error.to_string())?;
+        let history = self.history().await?;
         self.accounted(&history);
         self.left_behind().map_err(|error| format!("the files cannot be read: {error}"))?;
         Ok(self.told)
     }
 
-    fn wrong(&mut self, count: Count, what: impl Into<String>) {
+    /// Everything that the journal knows.
+    pub(super) async fn history(&self) -> Result<Vec<Recorded>, String> {
+        let held = Held::open(&self.part.folder, self.part.shared.as_ref()).await?;
+        let history = held.journal().history(None, u32::MAX).await.map_err(|error| error.to_string())?;
+        held.close().await?;
+        Ok(history)
+    }
+
+    pub(super) fn wrong(&mut self, count: Count, what: impl Into<String>) {
         self.told.violations.push(Violation::new(count, what));
     }
 
@@ -162,8 +174,11 @@ impl Outside {
     }
 
     /// Reads on in the vendors' log, which forgets.
-    fn count_made(&mut self) {
+    pub(super) fn count_made(&mut self) {
         let log = self.emulator.log();
+        if log.first().is_some_and(|oldest| self.logged + 1 < oldest.number) {
+            self.wrong(Count::NotConverged, "the vendors forgot what they were asked before it was read");
+        }
         let new = log.iter().filter(|entry| self.logged < entry.number);
         let is_making = |vendor, operation: &str| {
             MAKING.iter().any(|(maker, making)| *maker == vendor && operation.ends_with(making.trim_start_matches('*')))
@@ -179,8 +194,11 @@ impl Outside {
         self.logged = log.last().map_or(self.logged, |entry| entry.number);
     }
 
-    /// The journal as the dead have left it, in a copy.
-    async fn copied(&self) -> Result<SqliteJournal, String> {
+    /// The journal as the dead have left it: in a copy, where looking at it would change it.
+    async fn copied(&self) -> Result<Held, String> {
+        if self.part.shared.is_some() {
+            return Held::open(&self.part.folder, self.part.shared.as_ref()).await;
+        }
         let failed = |error: io::Error| format!("the journal cannot be copied: {error}");
         let clear = || {
             fs::remove_dir_all(&self.copy)?;
@@ -195,11 +213,11 @@ impl Outside {
             Ok(())
         };
         clear().map_err(failed)?;
-        journal(&self.copy).await
+        Held::open(&self.copy, None).await
     }
 
     /// Whatever was sealed when a process died can be read and is good.
-    async fn recovers(&mut self, journal: &SqliteJournal, open: &BTreeSet<&str>) -> Result<(), String> {
+    async fn recovers(&mut self, journal: &dyn Journal, open: &BTreeSet<&str>) -> Result<(), String> {
         for (member, job) in self.fleet.clone().iter().zip(self.jobs.clone()) {
             let id = job.target().id();
             if !open.contains(id.as_str()) {
@@ -258,6 +276,7 @@ impl Outside {
             if end == "superseded" {
                 self.wrong(Count::Double, format!("{id} was superseded, and nobody else rotates here"));
             }
+            self.told.longest = self.told.longest.max(self.taken_up_after(recorded));
             let (began, before) = (recorded.entries.first(), latest.insert(id, recorded));
             let ended = before.and_then(|before| before.entries.last());
             if ended.zip(began).is_some_and(|(ended, began)| began.at < ended.at) {
@@ -286,6 +305,16 @@ impl Outside {
         }
     }
 
+    /// For how long, in seconds, nothing happened after a death to an attempt that may have been the dead one's.
+    fn taken_up_after(&self, recorded: &Recorded) -> f64 {
+        let pairs = recorded.entries.windows(2).map(|pair| (pair[0].at, pair[1].at));
+        let waits = pairs.flat_map(|(before, after)| {
+            let died = self.deaths.iter().filter(move |death| (before..after).contains(*death));
+            died.map(move |death| after.duration_since(*death).as_secs_f64())
+        });
+        waits.fold(0.0, f64::max)
+    }
+
     /// How often an attempt asked for a secret; each time but the first somebody must have died, and no answer be kept.
     fn asked_with_reason(&mut self, recorded: &Recorded) -> u64 {
         let id = recorded.target.id();
@@ -311,7 +340,16 @@ impl Outside {
 
     /// Nothing but what applications read, and what belongs to it while a rotation is open, holds a secret; nobody but
     /// its owner can read any of it.
-    fn leaks(&mut self) -> io::Result<()> {
+    async fn leaks(&mut self) -> Result<(), String> {
+        if let Some(shared) = &self.part.shared {
+            for leak in shared.leaks().await? {
+                self.wrong(Count::Leaked, format!("{leak} shows a secret"));
+            }
+        }
+        self.leaks_in_files().map_err(|error| format!("the files cannot be read: {error}"))
+    }
+
+    fn leaks_in_files(&mut self) -> io::Result<()> {
         for path in files(&self.part.folder)?.into_iter().chain([self.part.log.clone()]) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             // Beside the file that applications read, and for its owner only, like that file itself.
@@ -340,7 +378,7 @@ impl Outside {
     fn accepts(&self, member: &Member, secret: &str) -> bool {
         let request = member.kind.probe(&member.client, secret);
         match self.emulator.exchange(member.kind.vendor(), request) {
-            Exchange::Answer(response) => member.kind.accepts(&response),
+            Exchange::Answer(response) | Exchange::Delay { response, .. } => member.kind.accepts(&response),
             _ => false,
         }
     }

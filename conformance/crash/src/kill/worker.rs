@@ -11,11 +11,13 @@ use cutover_core::SystemClock;
 use cutover_emulator::Seeds;
 use cutover_engine::{Ending, Engine, EngineError, Fleet, Job, Journal, JournalError, Outcome};
 use cutover_http::{Limits, ReqwestTransport};
-use cutover_stores::{FileDestination, SealingKeys, SqliteJournal, SqliteOptions, key_file};
+use cutover_stores::{FileDestination, SharedWork};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{PART, Part, Role, TARGETS};
+use super::held::Held;
+use super::{PART, Part, Role};
 use crate::subject::{Client, ClientKind, Link, SEED};
 
 /// How many clients are rotated at the same time.
@@ -46,13 +48,13 @@ pub(super) struct Member {
     pub(super) destinations: usize,
 }
 
-/// Every client that an emulator was seeded with.
-pub(super) fn fleet(seeds: &Seeds) -> Vec<Member> {
+/// Every client of an emulator that was seeded with so many at each vendor.
+pub(super) fn fleet(seeds: &Seeds, targets: usize) -> Vec<Member> {
     let of_kind = |kind: ClientKind| {
         let count = match kind {
-            ClientKind::M2m | ClientKind::ConnectedApp => TARGETS / 2,
-            ClientKind::App => TARGETS,
-            ClientKind::Api | ClientKind::Oidc | ClientKind::MachineUser => TARGETS / 3,
+            ClientKind::M2m | ClientKind::ConnectedApp => targets / 2,
+            ClientKind::App => targets,
+            ClientKind::Api | ClientKind::Oidc | ClientKind::MachineUser => targets / 3,
         };
         let member = move |nth| Member { kind, client: kind.client_of(seeds, nth), destinations: 1 + nth % 2 };
         (0..count).map(member)
@@ -101,18 +103,23 @@ pub fn play_worker() -> Option<ExitCode> {
 
 async fn play(part: &str) -> Result<(), String> {
     let part: Part = serde_json::from_str(part).map_err(|error| error.to_string())?;
-    let journal = Arc::new(journal(&part.folder).await?);
-    let engine = Engine::new(Arc::clone(&journal) as Arc<dyn Journal>, Arc::new(SystemClock));
+    let held = Held::open(&part.folder, part.shared.as_ref()).await?;
     let mut jobs = jobs(&part)?;
+    if let Role::Shares { since } = part.role {
+        share(&held, &jobs, since).await?;
+        return held.close().await;
+    }
+    let journal = held.journal();
+    let engine = Engine::new(Arc::clone(&journal), Arc::new(SystemClock));
     let fleet = Fleet::new(engine.clone(), AT_ONCE);
     match part.role {
         Role::Ends => {
             end(&fleet, &jobs, journal.as_ref()).await?;
-            return journal.close().await.map_err(|error| error.to_string());
+            return held.close().await;
         }
         Role::Once => {
             rotate(&fleet, &jobs).await?;
-            return journal.close().await.map_err(|error| error.to_string());
+            return held.close().await;
         }
         Role::Backwards => jobs.reverse(),
         Role::TakesBack => {
@@ -120,7 +127,7 @@ async fn play(part: &str) -> Result<(), String> {
                 tell(job, &engine.roll_back(job).await.transpose())?;
             }
         }
-        Role::Forwards => {}
+        Role::Forwards | Role::Shares { .. } => {}
     }
     loop {
         for (job, resumed) in jobs.iter().zip(fleet.resume(&jobs).await) {
@@ -128,6 +135,22 @@ async fn play(part: &str) -> Result<(), String> {
         }
         rotate(&fleet, &jobs).await?;
     }
+}
+
+/// Does what is due and in nobody's hands, until nothing is.
+async fn share(held: &Held, jobs: &[Job], since: Timestamp) -> Result<(), String> {
+    let Held::Shared(journal) = held else { return Err("a file is not shared".to_owned()) };
+    let clock = Arc::new(SystemClock);
+    let work = SharedWork::new(Arc::clone(journal), clock.clone(), |due| Engine::new(due, clock)).at_once(AT_ONCE);
+    let mut told = Ok(());
+    let tell = |nth: usize, result: Option<&Result<Outcome, EngineError>>| {
+        let this = result.map_or(Ok(()), |result| tell_one(&jobs[nth], result));
+        if told.is_ok() {
+            told = this;
+        }
+    };
+    work.run(jobs, || since, tell).await.map_err(|error| error.to_string())?;
+    told
 }
 
 async fn rotate(fleet: &Fleet, jobs: &[Job]) -> Result<(), String> {
@@ -187,16 +210,9 @@ fn tell_one(job: &Job, result: &Result<Outcome, EngineError>) -> Result<(), Stri
     }
 }
 
-/// The journal of all workers.
-pub(super) async fn journal(folder: &Path) -> Result<SqliteJournal, String> {
-    let (key, _) = key_file::load_or_create(&folder.join("sealing.key")).map_err(|error| error.to_string())?;
-    let opened = SqliteJournal::open(folder.join("journal.db"), SealingKeys::new(key), SqliteOptions::default()).await;
-    opened.map_err(|error| error.to_string())
-}
-
 /// What is done for each client.
 pub(super) fn jobs(part: &Part) -> Result<Vec<Job>, String> {
-    let seeds = cutover_emulator::Emulator::builder().seed(SEED).targets(TARGETS).build().seeds();
+    let seeds = cutover_emulator::Emulator::builder().seed(SEED).targets(part.targets).build().seeds();
     let transport = Arc::new(ReqwestTransport::new(&Limits::default()).map_err(|error| error.to_string())?);
     let rotators: BTreeMap<ClientKind, _> = ClientKind::ALL
         .into_iter()
@@ -219,7 +235,7 @@ pub(super) fn jobs(part: &Part) -> Result<Vec<Job>, String> {
             Ok(job.to(Arc::new(destination.map_err(|error| error.to_string())?)))
         })
     };
-    fleet(&seeds).into_iter().map(job).collect()
+    fleet(&seeds, part.targets).into_iter().map(job).collect()
 }
 
 fn say(what: &Said) -> Result<(), String> {
