@@ -52,6 +52,14 @@ pub(crate) enum Dialect {
     Postgres,
 }
 
+impl Dialect {
+    /// One of those there are, where it makes no difference.
+    #[cfg(feature = "sqlite")]
+    pub(crate) const ANY: Self = Self::Sqlite;
+    #[cfg(not(feature = "sqlite"))]
+    pub(crate) const ANY: Self = Self::Postgres;
+}
+
 /// A row of what was found.
 pub(crate) type Row = Vec<Cell>;
 

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use cutover_core::TargetId;
 
-use super::database::{Database, Given};
+use super::database::{Database, Dialect, Given, Row, Session};
 use super::destination::ColumnDestination;
 use super::envelope::{Content, Sealer};
 use super::failure::Failure;
 use super::layout::{self, MAKE_BESIDE_TABLE, MAKE_OWN_TABLE};
 use super::place::{BESIDE_TABLE, Column, OWN_TABLE};
-use crate::sealing::SealingKeys;
+use crate::sealing::{SealingKey, SealingKeys};
 
 /// What the connections to a database may be told.
 #[derive(Clone, Debug)]
@@ -75,6 +76,13 @@ impl ColumnStore {
     ) -> Result<Self, ColumnError> {
         let database = super::postgres::PostgresDatabase::new(url, &options)?;
         Ok(Self::of(database.shown().to_owned(), Box::new(database), keys, options))
+    }
+
+    /// A store that is named and never opened: for telling of a rotation without beginning one. Everything that is
+    /// asked of it is an error.
+    pub fn unopened(name: &str) -> Self {
+        let keys = SealingKeys::new(SealingKey::generate());
+        Self::of(name.to_owned(), Box::new(Unopened), keys, ColumnOptions::default())
     }
 
     pub(super) fn of(name: String, database: Box<dyn Database>, keys: SealingKeys, options: ColumnOptions) -> Self {
@@ -204,6 +212,31 @@ impl ColumnStore {
             }
         }
     }
+}
+
+/// A database that is not to be asked anything.
+#[derive(Debug)]
+struct Unopened;
+
+fn unopened<T>() -> Result<T, Failure> {
+    Err(Failure::lasting("the database was not opened"))
+}
+
+#[async_trait]
+impl Database for Unopened {
+    fn dialect(&self) -> Dialect {
+        Dialect::ANY
+    }
+
+    async fn read(&self, _: &str, _: &[Given<'_>]) -> Result<Vec<Row>, Failure> {
+        unopened()
+    }
+
+    async fn begin(&self) -> Result<Box<dyn Session>, Failure> {
+        unopened()
+    }
+
+    async fn close(&self) {}
 }
 
 /// Why a database could not do what it was asked.

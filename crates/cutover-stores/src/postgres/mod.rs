@@ -5,6 +5,7 @@ mod due;
 mod failure;
 mod leases;
 mod records;
+mod rekey;
 mod replies;
 mod schema;
 mod server;

@@ -3,6 +3,7 @@
 mod failure;
 mod leases;
 mod records;
+mod rekey;
 mod replies;
 mod reserve;
 mod schema;

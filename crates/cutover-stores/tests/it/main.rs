@@ -2,6 +2,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod column;
 #[cfg(feature = "command")]
 mod command;
 #[cfg(feature = "file")]
