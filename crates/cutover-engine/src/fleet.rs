@@ -1,11 +1,15 @@
 //! Many rotations at once, and when no further one is begun.
 
 use std::fmt;
+use std::future;
+use std::sync::Arc;
+use std::task::Poll;
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, FuturesUnordered};
 
 use crate::runner::nothing_begun;
+use crate::slots::Slots;
 use crate::{Ending, Engine, EngineError, Failure, Job, JournalError, Outcome};
 
 /// Rotations of many targets, so many at once.
@@ -76,7 +80,9 @@ pub enum Halt {
 }
 
 impl Fleet {
-    /// A fleet that rotates at most `at_once` targets at the same time; at least one.
+    /// A fleet that works on at most `at_once` targets at the same time; at least one. One that only waits until a time
+    /// has passed, with a working secret at every reader, leaves its slot to another, up to a number of such that is in
+    /// proportion to `at_once`.
     pub fn new(engine: Engine, at_once: usize) -> Self {
         Self { engine, at_once: at_once.max(1), caution: Caution::default() }
     }
@@ -103,9 +109,12 @@ impl Fleet {
         let mut results: Vec<(usize, Result<Outcome, EngineError>)> = Vec::with_capacity(jobs.len());
         let mut progress = Progress { standing: self.standing_before().await, ..Progress::default() };
         let mut halt = None;
+        let slots = Arc::new(Slots::new(self.at_once));
+        let engine = &Engine { slots: Some(Arc::clone(&slots)), ..self.engine.clone() };
         let mut under_way = FuturesUnordered::new();
         loop {
-            while halt.is_none() && under_way.len() < self.at_once {
+            let mut waits = false;
+            while halt.is_none() && slots.is_free() && under_way.len() < slots.under_way_max() {
                 let nth = progress.begun;
                 let Some(job) = jobs.get(nth) else { break };
                 if self.engine.stop.is_set() {
@@ -114,14 +123,31 @@ impl Fleet {
                 }
                 match self.caution.gate(progress) {
                     Gate::Begin => {
-                        under_way.push(async move { (nth, self.engine.rotate(job).await) });
+                        slots.take();
+                        under_way.push(async move { (nth, engine.rotate(job).await) });
                         progress.begun += 1;
                     }
-                    Gate::Wait => break,
+                    Gate::Wait => {
+                        waits = true;
+                        break;
+                    }
                     Gate::Halt(why) => halt = Some(why),
                 }
             }
-            let Some((nth, result)) = under_way.next().await else { break };
+            let more = halt.is_none() && !waits && progress.begun < jobs.len();
+            let through = future::poll_fn(|context| {
+                // Before they are polled, since it is then that one of them gives up its slot.
+                slots.watch(context.waker());
+                match under_way.poll_next_unpin(context) {
+                    Poll::Pending if more && slots.is_free() && under_way.len() < slots.under_way_max() => {
+                        Poll::Ready(Some(None))
+                    }
+                    polled => polled.map(|through| through.map(Some)),
+                }
+            });
+            let Some(through) = through.await else { break };
+            let Some((nth, result)) = through else { continue };
+            slots.give_up();
             progress.through.count(&result);
             progress.standing += usize::from(stands_still(&result));
             tell(nth, &result);

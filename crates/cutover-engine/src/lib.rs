@@ -19,6 +19,7 @@ mod runner;
 mod scrub;
 mod settle;
 mod shift;
+mod slots;
 mod state;
 
 pub use destination::{Destination, DestinationError, Holding, Label, Labels, MalformedVersion, Version};

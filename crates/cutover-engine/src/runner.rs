@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::attempt_run::AttemptRun;
 use crate::pace::Paces;
 use crate::shift::Shift;
+use crate::slots::Slots;
 use crate::{Before, Ending, EngineError, Failure, Halt, Job, Journal, Label, Lease, Outcome, Phase, Recorded};
 
 /// How often somebody else's pending rotation is cancelled before one begins of our own: whoever starts another one
@@ -94,13 +95,15 @@ pub struct Engine {
     pub(crate) options: Options,
     pub(crate) stop: StopFlag,
     pub(crate) paces: Arc<Paces>,
+    /// Those of the fleet that it works for.
+    pub(crate) slots: Option<Arc<Slots>>,
 }
 
 impl Engine {
     /// An engine over a journal, with default options and nobody watching.
     pub fn new(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Self {
         let (options, stop, paces) = (Options::default(), StopFlag::default(), Arc::default());
-        Self { journal, clock, observer: Arc::new(Silent), options, stop, paces }
+        Self { journal, clock, observer: Arc::new(Silent), options, stop, paces, slots: None }
     }
 
     /// The same engine with other options.

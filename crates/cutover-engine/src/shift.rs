@@ -81,6 +81,17 @@ impl<'a> Shift<'a> {
         Ok(())
     }
 
+    /// Waits as [`wait`](Self::wait) does, where nobody is cut off however long it takes: somebody else of the fleet may
+    /// be worked on meanwhile.
+    pub(crate) async fn rest(&mut self, left: Duration) -> Result<(), EngineError> {
+        let Some(slots) = self.engine.slots.as_deref() else { return self.wait(left).await };
+        slots.give_up();
+        let rested = self.wait(left).await;
+        slots.take_again().await;
+        rested?;
+        self.keep_lease().await
+    }
+
     /// Asks what the vendor shows.
     pub(crate) async fn inspect(
         &mut self,

@@ -34,7 +34,7 @@ impl AttemptRun<'_> {
             let wait = settle.max(self.straggler_left());
             if !wait.is_zero() {
                 self.doing(&format!("waiting {} s before a last look", wait.as_secs().max(1)));
-                self.shift.wait(wait).await?;
+                self.shift.rest(wait).await?;
             }
             if self.stopping() {
                 return Ok(Turn::On);
@@ -323,7 +323,7 @@ impl AttemptRun<'_> {
         let left = self.straggler_left();
         if !left.is_zero() {
             self.doing(&format!("waiting {} s, in which a lost request may still arrive", left.as_secs().max(1)));
-            self.shift.wait(left).await?;
+            self.shift.rest(left).await?;
             if self.stopping() {
                 return Ok(Some(Turn::On));
             }

@@ -1,7 +1,7 @@
 //! Fleets that stop the line.
 
-use cutover_core::{Refusal, RotateError};
-use cutover_engine::{Caution, Ending, EngineError, Failure, Fleet, Halt, Journal as _, Outcome};
+use cutover_core::{Refusal, RotateError, TargetId};
+use cutover_engine::{Caution, Ending, EngineError, Failure, Fleet, Halt, Journal as _, Observer, Outcome, Phase};
 
 use crate::stores::Fail;
 use crate::vendor::{Fault, Flavour, Op};
@@ -37,6 +37,34 @@ async fn rotated(worlds: &[World], at_once: usize, caution: Caution) -> Vec<&'st
         assert_eq!(world.vendor.calls() == 0, *word == "not begun", "a vendor heard of what was not begun");
     }
     words
+}
+
+/// What was said to be about to be done, and of which target.
+#[derive(Debug, Default)]
+struct Heard(std::sync::Mutex<Vec<(String, String)>>);
+
+impl Observer for Heard {
+    fn at(&self, target: &TargetId, _: Option<Phase>, doing: &str) {
+        self.0.lock().expect("no panic under this lock").push((target.to_string(), doing.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_waits_to_settle_leaves_its_slot_to_another_and_comes_first_after_that() {
+    let worlds: Vec<World> = (0..4).map(|_| World::new(Flavour::Marked)).collect();
+    let heard = std::sync::Arc::new(Heard::default());
+    let engine = worlds[0].engine().with_observer(heard.clone());
+    let results = Fleet::new(engine, 1).rotate(&jobs_of(&worlds)).await;
+    assert!(results.iter().all(|result| word(result) == "rotated"), "{results:?}");
+    let heard = heard.0.lock().expect("no panic under this lock").clone();
+    let at = |target: &str, words: &str| {
+        let said = |(of, doing): &(String, String)| of == target && doing.contains(words);
+        heard.iter().position(said).unwrap_or_else(|| panic!("{target} {words}: {heard:?}"))
+    };
+    let (waits, ends) = (at("target-0", "before a last look"), at("target-0", "refuses the old"));
+    let others = |range: &[(String, String)]| range.iter().filter(|(of, _)| of != "target-0").count();
+    assert!(others(&heard[waits..ends]) > 0, "nobody was worked on while the first rested: {heard:?}");
+    assert_eq!(others(&heard[..waits]), 0, "two were worked on at once: {heard:?}");
 }
 
 #[tokio::test]
