@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use cutover_core::{ClientSecret, Clock, SecretRotator, Target};
 
-use crate::{Disturbance, Stop, Subject, Troubled};
+use crate::{Disturbance, Overheard, Stop, Subject, Troubled};
 
 /// Makes a target that nobody else uses, with the secret it has now.
 type Fresh = Box<dyn Fn() -> (Target, ClientSecret) + Send + Sync>;
@@ -24,6 +24,7 @@ pub struct Bench {
     missing: Option<Target>,
     clock: Option<SimulatedClock>,
     troubled: Option<Troubled>,
+    impostor: Option<Arc<dyn SecretRotator>>,
 }
 
 impl Bench {
@@ -32,7 +33,14 @@ impl Bench {
         rotator: impl SecretRotator,
         fresh: impl Fn() -> (Target, ClientSecret) + Send + Sync + 'static,
     ) -> Self {
-        Self { rotator: Arc::new(rotator), fresh: Box::new(fresh), missing: None, clock: None, troubled: None }
+        Self {
+            rotator: Arc::new(rotator),
+            fresh: Box::new(fresh),
+            missing: None,
+            clock: None,
+            troubled: None,
+            impostor: None,
+        }
     }
 
     /// With a target that looks like the others and does not exist at the vendor.
@@ -53,6 +61,13 @@ impl Bench {
     #[must_use]
     pub fn troubled(mut self, transport: Troubled) -> Self {
         self.troubled = Some(transport);
+        self
+    }
+
+    /// With the same adapter at the same vendor, but for its own credential, which the vendor does not accept.
+    #[must_use]
+    pub fn impostor(mut self, rotator: impl SecretRotator) -> Self {
+        self.impostor = Some(Arc::new(rotator));
         self
     }
 }
@@ -101,6 +116,24 @@ impl Subject for Bench {
             transport.disturb_all(disturbance);
             true
         })
+    }
+
+    fn can_listen(&self) -> bool {
+        self.troubled.is_some()
+    }
+
+    fn listen(&self) {
+        if let Some(transport) = &self.troubled {
+            transport.listen();
+        }
+    }
+
+    fn overheard(&self) -> Vec<Overheard> {
+        self.troubled.as_ref().map(Troubled::overheard).unwrap_or_default()
+    }
+
+    fn impostor(&self) -> Option<Arc<dyn SecretRotator>> {
+        self.impostor.clone()
     }
 
     fn issues_seen(&self) -> Option<u64> {

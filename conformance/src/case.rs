@@ -333,6 +333,13 @@ impl Case<'_> {
         Parts::plain(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The number of the secret that is in `text`, plain or in Base64, or a part of which is.
+    pub(crate) fn secret_in_text(&self, text: &[u8]) -> Option<usize> {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_in = |secret: &ClientSecret| Parts::in_any_form(std::slice::from_ref(secret)).are_in(text);
+        shown.iter().position(is_in).map(|nth| nth + 1)
+    }
+
     /// Remembers a secret so that it is recognised, and gives it a number by which the steps name it.
     pub fn note(&self, secret: &ClientSecret) -> usize {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);

@@ -21,8 +21,9 @@ use cutover_http::{Answer, End, FnTransport, Request, SendError, Transport};
 
 pub use kinds::{EmulatedKind, all, everything};
 
+use crate::overheard::Ear;
 use crate::site::{ClientKind, Site};
-use crate::{Disturbance, Stop, Subject, Wire};
+use crate::{Disturbance, Overheard, Stop, Subject, Wire};
 use served::Lent;
 
 /// An id that no vendor has given to anybody.
@@ -72,6 +73,8 @@ impl Clock for EmulatedClock {
 pub struct Emulated {
     emulator: Emulator,
     kind: ClientKind,
+    site: Site,
+    ear: Ear,
     rotator: Arc<dyn SecretRotator>,
     wire: Arc<dyn Wire>,
     clock: EmulatedClock,
@@ -88,7 +91,8 @@ pub struct Emulated {
 impl Emulated {
     fn new(
         emulator: Emulator,
-        site: &Site,
+        site: Site,
+        ear: Ear,
         kind: ClientKind,
         behaviours: Arc<[(String, String)]>,
         served: Option<Lent>,
@@ -100,6 +104,8 @@ impl Emulated {
             kind,
             rotator: site.rotator(kind)?,
             wire: site.wire(kind),
+            site,
+            ear,
             used: AtomicUsize::new(0),
             behaviours,
             is_form,
@@ -165,6 +171,22 @@ impl Subject for Emulated {
 
     fn issues_seen(&self) -> Option<u64> {
         Some(self.emulator.handled(self.kind.vendor(), self.kind.issue()))
+    }
+
+    fn can_listen(&self) -> bool {
+        true
+    }
+
+    fn listen(&self) {
+        self.ear.listen();
+    }
+
+    fn overheard(&self) -> Vec<Overheard> {
+        self.ear.overheard()
+    }
+
+    fn impostor(&self) -> Option<Arc<dyn SecretRotator>> {
+        self.site.impostor(self.kind)
     }
 
     fn runs_engine(&self) -> bool {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use cutover_conformance::cli::{self, Failed};
+use cutover_conformance::mutants;
 
 const PROGRAM: &str = "cargo xtask conformance";
 
@@ -21,6 +22,9 @@ Exit codes:
 struct Arguments {
     #[command(flatten)]
     args: cli::Args,
+    /// Try every mutant and write conformance/kills.json, the record that reports show where none was tried
+    #[arg(long, conflicts_with_all = ["list", "subject", "rules", "mutants"])]
+    write_kills: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -29,6 +33,7 @@ async fn main() -> ExitCode {
     let command = Arguments::command().mut_arg("json_file", |arg| arg.visible_alias("json"));
     let parsed = command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
     let args = match parsed {
+        Ok(Arguments { write_kills: true, .. }) => return write_kills().await,
         Ok(arguments) => arguments.args,
         Err(error) => {
             // Help comes this way too. A reader that is gone needs none.
@@ -45,6 +50,18 @@ async fn main() -> ExitCode {
         Err(failed) => {
             complain(&failed);
             ExitCode::from(failed.code())
+        }
+    }
+}
+
+async fn write_kills() -> ExitCode {
+    let record = mutants::record(&mutants::run().await);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/kills.json");
+    match std::fs::write(path, record) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&Failed::NotSetUp(format!("{path}: {error}")));
+            ExitCode::from(4)
         }
     }
 }

@@ -17,8 +17,9 @@ use async_trait::async_trait;
 use cutover_core::Kind;
 use cutover_core::{ClientId, ClientSecret, Clock, SecretRotator, SystemClock, Target, TargetId, Vendor};
 
+use crate::overheard::Ear;
 use crate::site::{Account, ClientKind, Site};
-use crate::{Disturbance, Fixture, Skip, Stop, Subject, Wire};
+use crate::{Disturbance, Fixture, Overheard, Skip, Stop, Subject, Wire};
 use control::Control;
 use file::Described;
 use throwaway::Throwaways;
@@ -79,9 +80,13 @@ impl Fixture for RemoteKind {
             control.clear_faults()?;
             behaviours.extend_from_slice(control.behaviours());
         }
+        let ear = Ear::default();
+        let site = Site { transport: ear.transport(Arc::clone(&self.site.transport)), ..self.site.clone() };
         Ok(Box::new(Remote {
             kind: self.kind,
-            rotator: self.site.rotator(self.kind)?,
+            rotator: site.rotator(self.kind)?,
+            site,
+            ear,
             made: Arc::clone(&self.made),
             clock: Arc::clone(&self.site.clock),
             control: self.control.clone(),
@@ -104,6 +109,8 @@ impl Fixture for RemoteKind {
 struct Remote {
     kind: ClientKind,
     rotator: Arc<dyn SecretRotator>,
+    site: Site,
+    ear: Ear,
     made: Arc<Throwaways>,
     clock: Arc<dyn Clock>,
     control: Option<Arc<Control>>,
@@ -170,6 +177,22 @@ impl Subject for Remote {
 
     fn issues_seen(&self) -> Option<u64> {
         self.control.as_ref()?.handled(self.kind.vendor().name(), self.kind.issue()).ok()
+    }
+
+    fn can_listen(&self) -> bool {
+        true
+    }
+
+    fn listen(&self) {
+        self.ear.listen();
+    }
+
+    fn overheard(&self) -> Vec<Overheard> {
+        self.ear.overheard()
+    }
+
+    fn impostor(&self) -> Option<Arc<dyn SecretRotator>> {
+        self.site.impostor(self.kind)
     }
 
     fn sequences(&self, _wanted: u32) -> u32 {

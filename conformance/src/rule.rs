@@ -59,6 +59,10 @@ pub enum Need {
     Clock,
     /// Counting the requests that reach the vendor.
     Counts,
+    /// Hearing what the vendor answers.
+    Answers,
+    /// The adapter with a credential that the vendor does not accept.
+    Impostor,
     /// Organisations, of which each request names one.
     Organisations,
     /// Asking the vendor past the adapter.
@@ -140,6 +144,8 @@ impl Need {
             Self::Engine => "rotations from end to end",
             Self::Clock => "a clock that can be moved",
             Self::Counts => "a count of the requests that arrive",
+            Self::Answers => "the answers on their way",
+            Self::Impostor => "the adapter with a credential that is not accepted",
             Self::Organisations => "organisations",
             Self::Wire => "the vendor past the adapter",
             Self::Caller(Caller::Stranger) => "a stranger with a credential of his own",
@@ -155,6 +161,10 @@ impl Need {
             Self::Outages if !subject.can_disturb_all() => Some("the vendor of this subject cannot be made to fail"),
             Self::Clock if !subject.can_wait() => Some("the clock of this subject cannot be moved"),
             Self::Counts if subject.issues_seen().is_none() => Some("the requests that arrive cannot be counted"),
+            Self::Answers if !subject.can_listen() => Some("the answers of this vendor cannot be heard on their way"),
+            Self::Impostor if subject.impostor().is_none() => {
+                Some("there is no adapter with a credential that is not accepted")
+            }
             Self::Organisations if !subject.has_organisations() => Some("requests name no organisation"),
             Self::Engine if !subject.runs_engine() => Some("whole rotations are run on this vendor as it is by itself"),
             Self::Wire if subject.wire().is_none() => Some("this subject can be asked through its adapter only"),

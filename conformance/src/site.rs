@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use cutover_core::{Clock, SecretRotator};
-use cutover_http::{BaseUrl, Transport};
+use cutover_http::{BaseUrl, Credential, Transport};
 
-use crate::account::{HopaeAccount, StytchAccount, ZitadelAccount};
+use crate::account::{HopaeAccount, StytchAccount, ZitadelAccount, forged};
 use crate::wire::{HopaeWire, Line, StytchWire, Surface, ZitadelWire};
 use crate::{Stop, Wire};
 
@@ -148,6 +148,17 @@ impl Site {
                 }
             }
         })
+    }
+
+    /// The adapter for `kind` with a credential that nobody issued; `None` when the vendor's client takes none such.
+    pub(crate) fn impostor(&self, kind: ClientKind) -> Option<Arc<dyn SecretRotator>> {
+        let mut account = self.account.clone();
+        match &mut account {
+            Account::Stytch(account) => account.secret = Credential::from(forged("secret-test-")),
+            Account::Hopae(account) => account.key = Credential::from(forged("sk_workspace_test_")),
+            Account::Zitadel(account) => account.token = Credential::from(forged("")),
+        }
+        Self { account, ..self.clone() }.rotator(kind).ok()
     }
 
     /// The way past the adapter for `kind`.

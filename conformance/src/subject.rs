@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use cutover_core::{ClientSecret, Clock, SecretRotator, SystemClock, Target};
 
 use crate::engine::{Engine, Rotations};
-use crate::{Stop, Wire};
+use crate::{Overheard, Stop, Wire};
 
 /// An adapter together with a vendor behind it that it may do to as it likes.
 ///
@@ -82,6 +82,24 @@ pub trait Subject: fmt::Debug + Send + Sync {
 
     /// How many requests for a secret have reached the vendor; `None` when that cannot be seen.
     fn issues_seen(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether [`listen`](Self::listen) does anything.
+    fn can_listen(&self) -> bool {
+        false
+    }
+
+    /// Hears what the vendor answers from now on, whoever asked.
+    fn listen(&self) {}
+
+    /// What was heard since, and no more from now on.
+    fn overheard(&self) -> Vec<Overheard> {
+        Vec::new()
+    }
+
+    /// The same adapter with a credential that the vendor does not accept.
+    fn impostor(&self) -> Option<Arc<dyn SecretRotator>> {
         None
     }
 

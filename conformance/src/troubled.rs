@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 use cutover_http::{Answer, End, Limits, Request, SendError, Transport};
 
-use crate::Disturbance;
+use crate::overheard::Ear;
+use crate::{Disturbance, Overheard};
 
 /// How much of a cut answer comes.
 const CUT: usize = 12;
@@ -23,6 +24,7 @@ pub struct Troubled {
     inner: Arc<dyn Transport>,
     issues: Arc<dyn Fn(&Request) -> bool + Send + Sync>,
     state: Arc<Mutex<State>>,
+    ear: Ear,
 }
 
 #[derive(Default)]
@@ -35,7 +37,8 @@ struct State {
 impl Troubled {
     /// What `inner` carries; `issues` tells the requests for a secret from all others.
     pub fn new(inner: impl Transport, issues: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
-        Self { inner: Arc::new(inner), issues: Arc::new(issues), state: Arc::default() }
+        let ear = Ear::default();
+        Self { inner: ear.transport(Arc::new(inner)), issues: Arc::new(issues), state: Arc::default(), ear }
     }
 
     /// Disturbs the next request for a secret.
@@ -51,6 +54,16 @@ impl Troubled {
     /// How many requests for a secret have reached the vendor.
     pub fn issues_seen(&self) -> u64 {
         self.state().seen
+    }
+
+    /// Hears what the vendor answers from now on.
+    pub fn listen(&self) {
+        self.ear.listen();
+    }
+
+    /// What was heard since, and no more from now on.
+    pub fn overheard(&self) -> Vec<Overheard> {
+        self.ear.overheard()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -16,7 +16,9 @@ pub(crate) fn ci(with_sdks: bool) -> Done {
         .args(["--workspace", "--no-deps", "--all-features", "--document-private-items", "--locked"])
         .env("RUSTDOCFLAGS", "-D warnings"))?;
     say("== conformance");
-    cargo("run", &["--quiet", "--locked", "-p", "cutover-conformance"], &[])?;
+    // The mutants are tried here and in no test, so that a change waits for them once: here a survivor comes with the whole
+    // report. The tests check the record of them, and try a few.
+    cargo("run", &["--quiet", "--locked", "-p", "cutover-conformance", "--", "--everything", "--mutants"], &[])?;
     say("== test");
     test::test(&["--locked".to_owned()], test::Unserved::Fail)?;
     say("== crash sweep");

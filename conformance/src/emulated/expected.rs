@@ -90,7 +90,7 @@ const UNDER: &[(&str, &str, Skips)] = &[
 ];
 
 const READABLE: Skips =
-    ("this vendor shows the secret to whoever may read the client", &["SO-5", "SO-6", "SO-7", "NEW-2"]);
+    ("this vendor shows the secret to whoever may read the client", &["SO-5", "SO-6", "SO-7", "SO-13", "NEW-2"]);
 
 /// What `kind` expects not to apply; `is_form` where it stands beside the vendor as it is by itself.
 pub(super) fn of(kind: ClientKind, behaviours: &[(String, String)], is_form: bool) -> Vec<Skip> {

@@ -10,6 +10,7 @@ use cutover_http::{BaseUrl, Transport};
 
 use super::served::Served;
 use super::{Emulated, EmulatedClock, expected, in_process, seeded};
+use crate::overheard::Ear;
 use crate::site::{ClientKind, Site};
 use crate::wire::Surface;
 use crate::{Fixture, Skip, Stop, Subject};
@@ -130,13 +131,15 @@ impl EmulatedKind {
             Some(between) => between(transport, &emulator),
             None => transport,
         };
+        let ear = Ear::default();
+        let transport = ear.transport(transport);
         let site = Site {
             account: seeded::account(self.kind),
             base_url: BaseUrl::parse(&base_url).map_err(|error| Stop::NotSetUp(error.to_string()))?,
             transport,
             clock: Arc::new(EmulatedClock(emulator.clone())),
         };
-        Emulated::new(emulator, &site, self.kind, self.behaviours.clone().into(), served, self.is_form())
+        Emulated::new(emulator, site, ear, self.kind, self.behaviours.clone().into(), served, self.is_form())
     }
 }
 

@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use cutover_core::{ClientSecret, Clock, SecretRotator, Target};
 
 use crate::engine::Rotations;
-use crate::{Disturbance, Fixture, Skip, Stop, Subject, Wire};
+use crate::{Disturbance, Fixture, Overheard, Skip, Stop, Subject, Wire};
 
 type Wrap = Arc<dyn Fn(Box<dyn Subject>) -> Wrapped + Send + Sync>;
+type WrapRotator = Arc<dyn Fn(Arc<dyn SecretRotator>) -> Arc<dyn SecretRotator> + Send + Sync>;
 /// A fixture whose subjects have their adapter wrapped, or their engine replaced.
 pub(super) struct Behind {
     fixture: Box<dyn Fixture>,
@@ -23,9 +24,10 @@ impl Behind {
         fixture: Box<dyn Fixture>,
         wrap: impl Fn(Arc<dyn SecretRotator>) -> Arc<dyn SecretRotator> + Send + Sync + 'static,
     ) -> Box<dyn Fixture> {
+        let wrap: WrapRotator = Arc::new(wrap);
         let wrap = move |inner: Box<dyn Subject>| {
             let rotator = wrap(Arc::clone(inner.rotator()));
-            Wrapped { engine: inner.engine(), inner, rotator }
+            Wrapped { engine: inner.engine(), inner, rotator, wrap: Arc::clone(&wrap) }
         };
         Box::new(Self { fixture, wrap: Arc::new(wrap) })
     }
@@ -34,7 +36,7 @@ impl Behind {
     pub(super) fn engine(fixture: Box<dyn Fixture>, engine: Arc<dyn Rotations>) -> Box<dyn Fixture> {
         let wrap = move |inner: Box<dyn Subject>| {
             let rotator = Arc::clone(inner.rotator());
-            Wrapped { engine: Arc::clone(&engine), inner, rotator }
+            Wrapped { engine: Arc::clone(&engine), inner, rotator, wrap: Arc::new(|right| right) }
         };
         Box::new(Self { fixture, wrap: Arc::new(wrap) })
     }
@@ -64,6 +66,7 @@ struct Wrapped {
     inner: Box<dyn Subject>,
     rotator: Arc<dyn SecretRotator>,
     engine: Arc<dyn Rotations>,
+    wrap: WrapRotator,
 }
 
 #[async_trait]
@@ -118,6 +121,22 @@ impl Subject for Wrapped {
 
     fn issues_seen(&self) -> Option<u64> {
         self.inner.issues_seen()
+    }
+
+    fn can_listen(&self) -> bool {
+        self.inner.can_listen()
+    }
+
+    fn listen(&self) {
+        self.inner.listen();
+    }
+
+    fn overheard(&self) -> Vec<Overheard> {
+        self.inner.overheard()
+    }
+
+    fn impostor(&self) -> Option<Arc<dyn SecretRotator>> {
+        self.inner.impostor().map(|impostor| (self.wrap)(impostor))
     }
 
     fn engine(&self) -> Arc<dyn Rotations> {

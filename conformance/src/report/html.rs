@@ -105,7 +105,7 @@ fn head(page: &mut Page, view: &View) {
         ("failures", "To look at", view.failures().next().is_some() || !view.gaps.is_empty()),
         ("matrix", "Rules by subjects", true),
         ("skips", "Not applicable", view.counts.not_applicable > 0),
-        ("mutants", "Mutants", view.mutants.is_some()),
+        ("mutants", "Mutants", view.detected().is_some()),
         ("rules", "Rules", true),
     ];
     page.add("<nav aria-label=\"Sections\"><ul>");
@@ -130,7 +130,10 @@ fn sums(page: &mut Page, view: &View) {
     }
     if let Some((mutants, killed)) = view.killed() {
         let class = if mutants == killed { "held" } else { "broken" };
-        page.add(format_args!("<li class=\"{class}\"><b>{killed}<small> of {mutants}</small></b> mutants found</li>"));
+        page.add(format_args!(
+            "<li class=\"{class}\"><b>{killed}<small> of {mutants}</small></b> mutants found{}</li>",
+            view.detected_where()
+        ));
     }
     page.add("</ul>\n");
 }
@@ -353,25 +356,32 @@ fn skips(page: &mut Page, view: &View) {
             (None, false) => "nobody said",
         };
         page.add(format_args!(
-            "<tr data-o=\"{}\"><th scope=\"row\"><b>{}</b></th><td>{}</td><td>{}</td><td data-is=\"Expected\">{expected}</td></tr>\n",
+            "<tr data-o=\"{}\"><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td data-is=\"Expected\">{expected}</td></tr>\n",
             outcomes(check),
-            Text(&rules.join(", ")),
+            rules.iter().map(|rule| format!("<b>{}</b>", Text(rule))).collect::<Vec<_>>().join(", "),
             Text(check.reason.as_deref().unwrap_or_default()),
-            Text(&subjects.join(", ")),
+            Text(&view.told_together(&subjects).join(", ")),
         ));
     }
     page.add("</tbody></table></div>\n</section>\n");
 }
 
 fn mutants(page: &mut Page, view: &View) {
-    let Some(kills) = &view.mutants else { return };
-    page.add(
+    let Some(kills) = view.detected() else { return };
+    let told = match view.mutants {
+        Some(_) => "This run has tried them.",
+        None => {
+            "<b>This run has not tried them.</b> What stands here is the record that comes with this version of \
+             the suite; a run with <code>--mutants</code> shows it anew, and fails where it differs."
+        }
+    };
+    page.add(format_args!(
         "<section id=\"mutants\" aria-labelledby=\"h-mutants\">\n<h2 id=\"h-mutants\">Mutants</h2>\n\
          <p class=\"soft\">Vendors, adapters and engines that are wrong on purpose. Each has to be found by the rule named \
-         for it; what else finds it is welcome.</p>\n\
+         for it; what else finds it is welcome. {told}</p>\n\
          <div class=\"wide\"><table class=\"stack\">\n<thead><tr><th scope=\"col\">What is wrong</th><th scope=\"col\">In a</th>\
          <th scope=\"col\">Has to be found by</th><th scope=\"col\">Also found by</th></tr></thead>\n<tbody>\n",
-    );
+    ));
     for kill in kills {
         mutant(page, kill);
     }

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::Report;
-use super::view::{CheckView, Found, KillView, View};
+use super::view::{CheckView, Found, KillView, LAYERS, View};
 
 impl Report {
     /// The report as JUnit XML.
     ///
     /// A broken promise and a difference from what a subject expects are failures; a subject that could not be set up
     /// is an error; a rule that does not apply is skipped, with its reason. Mutants, when they were tried, are a suite
-    /// of their own.
+    /// of their own; what is on record of them stands in that suite's properties.
     pub fn junit(&self) -> String {
         let view = View::of(self);
         let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -108,6 +108,20 @@ fn suites(view: &View) -> String {
         let _infallible = writeln!(xml, "  <testsuite name=\"mutants\"{} time=\"0\">", sum.attributes());
         kills.iter().for_each(|kill| mutant(&mut xml, kill));
         xml.push_str("  </testsuite>\n");
+    } else if let Some((mutants, killed)) = view.killed() {
+        let _infallible =
+            writeln!(xml, "  <testsuite name=\"mutants\"{} time=\"0\">\n    <properties>", Sum::default().attributes());
+        let mut property = |name: &str, value: &str| {
+            let _infallible = writeln!(xml, "      <property name=\"{name}\" value=\"{value}\"/>");
+        };
+        property("tried in this run", "no");
+        property("on record", &mutants.to_string());
+        property("on record as found by the rule named for them", &killed.to_string());
+        for rule in &view.rules {
+            let found = LAYERS.map(|layer| format!("{} {layer}", view.kills(rule, layer)));
+            property(&format!("on record as found by {}", escaped(&rule.id)), &found.join(", "));
+        }
+        xml.push_str("    </properties>\n  </testsuite>\n");
     }
     xml
 }

@@ -53,8 +53,8 @@ fn head(page: &mut String, view: &View) {
         plural(view.subjects.len(), "subject"),
         shown(view.took),
         view.seed.as_ref().map(|seed| format!(", seed {seed}")).unwrap_or_default(),
-        if view.mutants.is_some() { " mutants found |" } else { "" },
-        if view.mutants.is_some() { " --: |" } else { "" },
+        if view.killed().is_some() { format!(" mutants found{} |", view.detected_where()) } else { String::new() },
+        if view.killed().is_some() { " --: |" } else { "" },
         counts.held,
         counts.broken,
         counts.not_applicable,
@@ -163,10 +163,12 @@ fn mark(check: Option<&CheckView>) -> &'static str {
 }
 
 fn kills(page: &mut String, view: &View) {
-    if view.mutants.is_none() {
+    if view.detected().is_none() {
         return;
     }
-    page.push_str("<details><summary>Wrong vendors, adapters and engines that each rule found</summary>\n\n");
+    let told = if view.mutants.is_some() { "" } else { ": on record, not tried in this run" };
+    let _infallible =
+        writeln!(page, "<details><summary>Wrong vendors, adapters and engines that each rule found{told}</summary>\n");
     page.push_str("| rule | vendors | adapters | engines |\n| :-- | --: | --: | --: |\n");
     let from = page.len();
     for rule in &view.rules {
@@ -176,7 +178,7 @@ fn kills(page: &mut String, view: &View) {
         }
         let _infallible = write!(page, "| {} |", escaped(&rule.id));
         for layer in LAYERS {
-            let _infallible = write!(page, " {} |", view.kills(rule, layer).unwrap_or_default());
+            let _infallible = write!(page, " {} |", view.kills(rule, layer));
         }
         page.push('\n');
     }

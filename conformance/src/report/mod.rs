@@ -29,7 +29,7 @@ pub struct Report {
     pub subjects: Vec<About>,
     /// Rule by rule, and in each rule subject by subject.
     pub cells: Vec<Cell>,
-    /// What the suite was shown to detect; empty unless asked for.
+    /// What the suite was shown to detect in this run; empty unless asked for. Reports then show what is on record.
     pub kills: Vec<Kill>,
     /// Where generated sequences came from.
     pub seed: Option<u64>,
@@ -81,7 +81,8 @@ pub struct Kill {
 }
 
 /// Which part of a subject is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layer {
     /// What the vendor does.
     Vendor,

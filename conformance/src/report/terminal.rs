@@ -88,7 +88,7 @@ const STRONG: &str = "1";
 
 /// Rules by some of the subjects; beside the last of them how many mutants each rule kills.
 fn matrix(page: &mut Page, view: &View, columns: &[Column], with_kills: bool) {
-    let kills = with_kills && view.mutants.is_some();
+    let kills = with_kills && view.detected().is_some();
     let stair = |depth: usize| format!("{:MARKS$}{}", "", "| ".repeat(depth));
     for (depth, column) in columns.iter().enumerate() {
         let more = if column.others.is_empty() { String::new() } else { format!(" +{}", column.others.len()) };
@@ -98,7 +98,8 @@ fn matrix(page: &mut Page, view: &View, columns: &[Column], with_kills: bool) {
     }
     if kills {
         for (nth, layer) in LAYERS.iter().enumerate() {
-            let found = page.paint(FAINT, format_args!("wrong {layer}s it found"));
+            let found = format!("wrong {layer}s it found{}", view.detected_where());
+            let found = page.paint(FAINT, found);
             page.line(format_args!("{} {}{found}", stair(columns.len()), "|  ".repeat(nth)));
         }
     }
@@ -111,8 +112,10 @@ fn matrix(page: &mut Page, view: &View, columns: &[Column], with_kills: bool) {
         let mut width = MARKS + 2 * columns.len();
         if kills {
             for layer in LAYERS {
-                let killed = view.kills(rule, layer).filter(|killed| *killed > 0);
-                let killed = killed.map_or("-".to_owned(), |killed| killed.to_string());
+                let killed = match view.kills(rule, layer) {
+                    0 => "-".to_owned(),
+                    killed => killed.to_string(),
+                };
                 let _infallible = write!(line, "{killed:>2} ");
                 width += 3;
             }
@@ -212,7 +215,11 @@ fn sum(page: &mut Page, view: &View) {
     }
     if let Some((mutants, killed)) = view.killed() {
         let code = if mutants == killed { GOOD } else { BAD };
-        page.line(page.paint(code, format_args!("{killed} of {mutants} mutants found by the rule named for them")));
+        let found = format!("{killed} of {mutants} mutants found by the rule named for them");
+        match view.mutants {
+            Some(_) => page.line(page.paint(code, found)),
+            None => page.line(format_args!("{found}, on record; not tried in this run")),
+        }
     }
     let rules = plural(view.rules.len(), "rule");
     let subjects = plural(view.subjects.len(), "subject");

@@ -1,7 +1,7 @@
 //! A report made fit to be shown: cleaned and cut once, then written in any form.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -30,7 +30,10 @@ pub(super) struct View {
     pub(super) rules: Vec<RuleView>,
     pub(super) subjects: Vec<SubjectView>,
     pub(super) checks: Vec<CheckView>,
+    /// What this run was shown to detect; `None` when no mutants were asked for.
     pub(super) mutants: Option<Vec<KillView>>,
+    /// What these rules detect by the record that comes with the suite; `None` when this run has tried it.
+    pub(super) recorded_mutants: Option<Vec<KillView>>,
     /// What is wrong with the suite itself; empty when no mutants were asked for.
     pub(super) gaps: Vec<String>,
 }
@@ -129,6 +132,7 @@ impl View {
             subjects: subjects(report),
             checks: report.cells.iter().map(|cell| check(report, cell)).collect(),
             mutants: (!report.kills.is_empty()).then(|| report.kills.iter().map(kill).collect()),
+            recorded_mutants: report.kills.is_empty().then(|| recorded(report)),
             gaps: report.gaps().iter().map(|gap| clean_line(gap, REASON_MAX)).collect(),
         }
     }
@@ -193,6 +197,31 @@ impl View {
         column.others.iter().map(short).collect()
     }
 
+    /// The names of subjects, where all forms of one are among them by their number.
+    pub(super) fn told_together(&self, names: &[&str]) -> Vec<String> {
+        let mut told: Vec<String> = Vec::new();
+        let mut bases: Vec<&str> = names.iter().map(|name| base(name)).collect();
+        bases.dedup();
+        for one in bases {
+            let of_one = |name: &&str| base(name) == one;
+            let among: Vec<&str> = names.iter().copied().filter(of_one).collect();
+            let all = self.subjects.iter().filter(|subject| base(&subject.name) == one).count();
+            let whole = format!("{one} in all of its {all} forms");
+            match among.len() {
+                number if number == all && all > 2 => {
+                    if !told.contains(&whole) {
+                        told.push(whole);
+                    }
+                }
+                _ => {
+                    let new = among.into_iter().map(str::to_owned).filter(|name| !told.contains(name));
+                    told.extend(new.collect::<Vec<_>>());
+                }
+            }
+        }
+        told
+    }
+
     /// The gaps of the suite as they are told: rules that notice nothing in one line.
     pub(super) fn gaps_told(&self) -> Vec<String> {
         let (idle, mut told): (Vec<String>, Vec<String>) =
@@ -218,15 +247,27 @@ impl View {
         self.rules.get(check.nth_rule)
     }
 
-    /// How many mutants of a layer a rule kills that name it; `None` when no mutants were asked for.
-    pub(super) fn kills(&self, rule: &RuleView, layer: &str) -> Option<usize> {
-        let by_name = |kill: &&KillView| kill.killed_by_name && kill.named == rule.id && kill.layer == layer;
-        Some(self.mutants.as_ref()?.iter().filter(by_name).count())
+    /// What the suite detects: shown in this run, or else on record; `None` when nothing is known of these rules.
+    pub(super) fn detected(&self) -> Option<&[KillView]> {
+        let known = self.mutants.as_ref().or(self.recorded_mutants.as_ref())?;
+        (!known.is_empty()).then_some(known)
     }
 
-    /// How many mutants there are, and how many of them are killed by the rule that they name.
+    /// Where that is known from, as it is said beside it: nothing when this run has shown it.
+    pub(super) fn detected_where(&self) -> &'static str {
+        if self.mutants.is_some() { "" } else { " on record" }
+    }
+
+    /// How many mutants of a layer a rule kills that name it.
+    pub(super) fn kills(&self, rule: &RuleView, layer: &str) -> usize {
+        let by_name = |kill: &&KillView| kill.killed_by_name && kill.named == rule.id && kill.layer == layer;
+        self.detected().into_iter().flatten().filter(by_name).count()
+    }
+
+    /// How many mutants there are, and how many of them are killed by the rule that they name; `None` when nothing is
+    /// known of these rules.
     pub(super) fn killed(&self) -> Option<(usize, usize)> {
-        let mutants = self.mutants.as_ref()?;
+        let mutants = self.detected()?;
         Some((mutants.len(), mutants.iter().filter(|kill| kill.killed_by_name).count()))
     }
 }
@@ -368,6 +409,15 @@ fn check(report: &Report, cell: &Cell) -> CheckView {
     }
 }
 
+/// What is on record of the rules of a report.
+fn recorded(report: &Report) -> Vec<KillView> {
+    let ids: HashSet<&str> = report.rules.iter().map(|rule| rule.id).collect();
+    let mut kills = mutants::recorded();
+    kills.retain(|kill| ids.contains(kill.named));
+    kills.iter_mut().for_each(|kill| kill.killed_by.retain(|rule| ids.contains(rule)));
+    kills.iter().map(kill).collect()
+}
+
 fn kill(kill: &Kill) -> KillView {
     KillView {
         name: clean_line(&kill.mutant, NAME_MAX),
@@ -409,6 +459,14 @@ pub(super) fn shown(took: Duration) -> String {
 impl Report {
     /// What is wrong with the suite itself, by the mutants that were tried; nothing when none were.
     pub fn gaps(&self) -> Vec<String> {
-        if self.kills.is_empty() { Vec::new() } else { mutants::gaps(&self.rules, &self.kills) }
+        if self.kills.is_empty() {
+            return Vec::new();
+        }
+        let mut gaps = mutants::gaps(&self.rules, &self.kills);
+        // Some of the rules show some of what is on record.
+        if crate::rules::all().iter().all(|rule| self.rules.iter().any(|checked| checked.id == rule.id)) {
+            gaps.extend(mutants::differences(&self.kills));
+        }
+        gaps
     }
 }

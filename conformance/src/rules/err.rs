@@ -87,6 +87,14 @@ pub(crate) const RULES: &[Rule] = &[
         needs: &[],
         check: |case| Box::pin(err_10(case)),
     },
+    Rule {
+        id: "ERR-11",
+        title: "A caller whose credential is not accepted is refused for that, and nothing has changed",
+        rests_on: "Every vendor: 401, or 403, before anything is done",
+        profiles: Profiles::Every,
+        needs: &[Need::Impostor],
+        check: |case| Box::pin(err_11(case)),
+    },
 ];
 
 async fn err_1(case: &Case<'_>) -> Result<(), Stop> {
@@ -253,5 +261,34 @@ async fn err_10(case: &Case<'_>) -> Result<(), Stop> {
         hold!(error.call().target() == Some(missing.id()), "the error of {call} does not name the target: {error}");
         hold!(!error.call().operation().is_empty(), "the error of {call} names no operation: {error}");
     }
+    Ok(())
+}
+
+async fn err_11(case: &Case<'_>) -> Result<(), Stop> {
+    let (target, old) = case.fresh_target().await?;
+    let none = || Stop::NotSetUp("there is no adapter with a credential that is not accepted".to_owned());
+    let impostor = case.subject().impostor().ok_or_else(none)?;
+    let mut calls = vec![("issue", impostor.issue(&target, &case.attempt(&target)).await.map(drop))];
+    if impostor.profile().has(Witness::Identity) {
+        calls.push(("inspect", impostor.inspect(&target).await.map(drop)));
+    }
+    for (call, result) in calls {
+        let Err(error) = result else {
+            case.step(format_args!("{call} {}, with a credential that nobody issued: done", target.id()));
+            return Err(Stop::Broken(format!(
+                "{call}: the vendor does it for a caller whose credential nobody issued"
+            )));
+        };
+        case.step(format_args!("{call} {}, with a credential that nobody issued: {error}", target.id()));
+        if matches!(error, RotateError::NotSent(_)) && error.is_transient() {
+            return Err(Stop::NotSetUp(format!("nobody was there to refuse it: {error}")));
+        }
+        let effect = error.effect();
+        hold!(effect == Effect::NotApplied, "{call}: a refused credential counts as {effect}: {error}");
+        let of_the_caller = matches!(error.refusal(), Some(Refusal::Credentials | Refusal::Forbidden));
+        hold!(of_the_caller, "{call}: nothing says that the credential is what was refused: {error}");
+        hold!(!error.is_transient(), "{call}: a refused credential passes for a trouble that ends by itself: {error}");
+    }
+    hold!(case.accepts(&target, &old).await?, "the old secret does not work any more");
     Ok(())
 }

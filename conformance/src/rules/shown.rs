@@ -1,4 +1,4 @@
-//! SO, past the adapter: where a vendor shows a secret, and where it does not.
+//! SO: where a vendor shows a secret, and where it does not; past the adapter, and overheard.
 
 use cutover_core::Style;
 
@@ -73,6 +73,14 @@ pub(crate) const RULES: &[Rule] = &[
         profiles: Profiles::Every,
         needs: &[Need::Wire],
         check: |case| Box::pin(so_12(case)),
+    },
+    Rule {
+        id: "SO-13",
+        title: "Of all that a vendor answers in a rotation, only the answer to the request for a secret shows one",
+        rests_on: "Every vendor: the secret is shown once, and cannot be retrieved later",
+        profiles: Profiles::Every,
+        needs: &[Need::Answers],
+        check: |case| Box::pin(so_13(case)),
     },
 ];
 
@@ -177,5 +185,42 @@ async fn so_12(case: &Case<'_>) -> Result<(), Stop> {
     let (target, secret) = case.fresh_target().await?;
     let let_in = case.done(Ask::Authenticate { target: &target, secret: &secret }).await?;
     case.shows_none("the answer to whoever shows a secret", &let_in)?;
+    Ok(())
+}
+
+async fn so_13(case: &Case<'_>) -> Result<(), Stop> {
+    is_secret_to_readers(case)?;
+    let two_phase = case.rotator().profile().style() == Style::TwoPhase;
+    let (target, old) = case.fresh_target().await?;
+    let (kept, new) = case.issue_new(&target).await?;
+    case.step("from now on, listen to what the vendor answers");
+    case.subject().listen();
+    let _ = case.inspect(&target).await;
+    let _ = case.accepts(&target, &new).await?;
+    if two_phase {
+        broken("complete", case.complete(&target, &kept).await)?;
+    }
+    let _ = case.refuses(&target, &old).await?;
+    let _ = case.inspect(&target).await;
+    silent(case)?;
+    if two_phase {
+        let _dropped = case.issue_new(&target).await?;
+        case.subject().listen();
+        broken("cancel", case.cancel(&target).await)?;
+        silent(case)?;
+    }
+    Ok(())
+}
+
+/// Broken when an answer shows a secret.
+fn silent(case: &Case<'_>) -> Result<(), Stop> {
+    for heard in case.subject().overheard() {
+        if let Some(nth) = case.secret_in_text(heard.expose()) {
+            return Err(Stop::Broken(format!(
+                "the vendor's answer to {} shows secret {nth}; a secret is for the answer to the request that made it",
+                heard.asked()
+            )));
+        }
+    }
     Ok(())
 }

@@ -4,11 +4,17 @@ use std::collections::BTreeSet;
 
 use cutover_conformance::report::{Report, Verdict};
 use cutover_conformance::{Fixture, Outcome, emulated, rules, run};
+use tokio::sync::OnceCell;
 
-async fn everything() -> Report {
-    let fixtures: Vec<Box<dyn Fixture>> =
-        emulated::all().into_iter().map(|kind| Box::new(kind) as Box<dyn Fixture>).collect();
-    run(&rules::all(), &fixtures).await
+/// One run for all of these tests.
+async fn everything() -> &'static Report {
+    static REPORT: OnceCell<Report> = OnceCell::const_new();
+    let checked = || async {
+        let fixtures: Vec<Box<dyn Fixture>> =
+            emulated::all().into_iter().map(|kind| Box::new(kind) as Box<dyn Fixture>).collect();
+        run(&rules::all(), &fixtures).await
+    };
+    REPORT.get_or_init(checked).await
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use third_party_vendor::{BOX, Boxes, VENDOR};
 
+const TENANT: &str = "tenant-token";
+
 #[tokio::test]
 async fn the_adapter_holds_every_rule() -> Result<(), NotHeld> {
     check_adapter(Emulated).await
@@ -30,8 +32,11 @@ impl Pigeonhole {
         format!("pk_{:016x}{:016x}", bits(0x9e37_79b9_7f4a_7c15), bits(0xbf58_476d_1ce4_e5b9))
     }
 
-    fn handle(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, Value) {
+    fn handle(&mut self, method: &str, path: &str, tenant: &[u8], body: &[u8]) -> (u16, Value) {
         let refused = |status, code| (status, json!({ "error": code }));
+        if tenant != format!("Bearer {TENANT}").as_bytes() {
+            return refused(401, "who_are_you");
+        }
         if path == "/open" {
             let asked: Value = serde_json::from_slice(body).unwrap_or_default();
             let opens = self.boxes.get(asked["box"].as_str().unwrap_or("")).is_some_and(|(current, new)| {
@@ -72,21 +77,26 @@ impl Fixture for Emulated {
         let behind = Arc::clone(&vendor);
         let transport = FnTransport::new(move |asked: Request| {
             let (method, path) = (asked.method().as_str(), asked.uri().path());
-            let (status, body) = behind.lock().unwrap().handle(method, path, asked.body().expose());
+            let tenant = asked.headers().get("authorization").map_or(&b""[..], |tenant| tenant.as_bytes());
+            let (status, body) = behind.lock().unwrap().handle(method, path, tenant, asked.body().expose());
             async move { Ok(Answer::new(status, HeaderMap::new(), body.to_string().into_bytes().into())) }
         });
         let transport =
             Troubled::new(transport, |asked| asked.method() == "POST" && asked.uri().path().ends_with("/keys"));
         let (url, clock) = (BaseUrl::parse("http://127.0.0.1").unwrap(), SimulatedClock::default());
-        let tenant = Credential::Secret(Arc::new(ClientSecret::new("tenant-token")));
-        let adapter = Boxes::new(url, tenant, Arc::new(transport.clone()), Arc::new(clock.clone())).unwrap();
+        let adapter = |tenant: &str| {
+            let tenant = Credential::Secret(Arc::new(ClientSecret::new(tenant)));
+            Boxes::new(url.clone(), tenant, Arc::new(transport.clone()), Arc::new(clock.clone())).unwrap()
+        };
+        let (adapter, impostor) = (adapter(TENANT), adapter("somebody-elses-token"));
         let fresh = move || {
             let mut vendor = vendor.lock().unwrap();
             let (id, key) = (format!("box-{}", vendor.boxes.len() + 1), vendor.new_key());
             vendor.boxes.insert(id.clone(), (key.clone(), None));
             (target(&id), ClientSecret::new(&key))
         };
-        Ok(Box::new(Bench::new(adapter, fresh).missing(target("box-0")).clock(clock).troubled(transport)))
+        let bench = Bench::new(adapter, fresh).missing(target("box-0")).impostor(impostor);
+        Ok(Box::new(bench.clock(clock).troubled(transport)))
     }
 }
 

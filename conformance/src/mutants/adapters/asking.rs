@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use cutover_core::{
-    Attempt, ClientSecret, Effect, IdempotencyKey, Issued, Kept, NoAnswer, NotSent, Refusal, Refused, Reply,
-    RotateError, SecretRotator, Target, Unreadable, Verdict,
+    Attempt, ClientSecret, Effect, IdempotencyKey, Issued, Kept, NoAnswer, NotSent, Observation, Refusal, Refused,
+    Reply, RotateError, SecretRotator, Target, Unreadable, Verdict,
 };
 
 use super::{HOPAE, STYTCH, Wrong, ZITADEL, call, copy, forged, with_body, wrong};
@@ -40,6 +40,8 @@ pub(super) fn all() -> Vec<Mutant> {
         wrong::<PageIsRefusal>("takes a web page for a refusal", "ERR-7", STYTCH),
         wrong::<NamesNoTarget>("names no target in its errors", "ERR-10", STYTCH),
         wrong::<NamesAnotherVendor>("names another vendor in its errors", "ERR-10", ZITADEL),
+        wrong::<RefusedIsLost>("takes a refused credential for a lost answer", "ERR-11", STYTCH),
+        wrong::<RefusedIsGone>("takes a refused credential for a target that is gone", "ERR-11", ZITADEL),
         wrong::<SendsTwice>("sends a request again that got no answer", "RETRY-1", ZITADEL),
         wrong::<GivesUpAtOnce>("takes the first answer for too late", "RETRY-2", STYTCH),
         wrong::<DropsTheWait>("hands on no wait", "RETRY-3", STYTCH),
@@ -306,6 +308,32 @@ impl Wrong for FailureIsRefusal {
     async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.map_err(|error| match error.status() {
             Some(status @ 500..) => Refused::new(call(right, "issue").on(target.id()), status).into(),
+            _ => error,
+        })
+    }
+}
+
+#[derive(Default)]
+struct RefusedIsLost;
+
+#[async_trait]
+impl Wrong for RefusedIsLost {
+    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+        right.issue(target, asked).await.map_err(|error| match error.refusal() {
+            Some(Refusal::Credentials) => NoAnswer::new(call(right, "issue").on(target.id()), "no secret came").into(),
+            _ => error,
+        })
+    }
+}
+
+#[derive(Default)]
+struct RefusedIsGone;
+
+#[async_trait]
+impl Wrong for RefusedIsGone {
+    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+        right.inspect(target).await.map_err(|error| match error.refusal() {
+            Some(Refusal::Credentials) => Refused::new(call(right, "inspect").on(target.id()), 404).into(),
             _ => error,
         })
     }

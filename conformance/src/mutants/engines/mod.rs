@@ -1,8 +1,12 @@
 //! Engines that are wrong on purpose: the right one with wrong parts, and one that knows no journal.
 
+mod asking;
+mod believing;
+mod delivering;
 mod journals;
-mod parts;
+mod running;
 mod script;
+mod telling;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +31,8 @@ const USER: Kinds = &["zitadel machine_user"];
 
 /// Every wrong engine.
 pub(super) fn all() -> Vec<Mutant> {
-    let mut all = [journals::all(), parts::all()].concat();
+    let parts = [asking::all(), delivering::all(), believing::all(), running::all(), telling::all()].concat();
+    let mut all = [journals::all(), parts].concat();
     all.push(mutant("knows no journal", "CRASH-3", STYTCH, || Arc::new(script::Script)));
     all
 }

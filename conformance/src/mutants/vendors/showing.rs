@@ -1,5 +1,7 @@
 //! Vendors that show secrets where they should not.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::{API, APP, CONNECTED_APP, Entry, M2M, OIDC};
@@ -19,6 +21,8 @@ pub(super) const LIST: &[Entry] = &[
     ("cancelling shows the secret that was dropped", "SO-10", CONNECTED_APP, Wrong::Answered(in_cancel)),
     ("the new secret is in a header as well", "SO-11", APP, Wrong::Answered(in_header_of_issue)),
     ("beside the new secret stands the one before it", "SO-11", API, Wrong::Answered(old_in_issue)),
+    ("the answer to reading the client holds the secret in Base64", "SO-13", CONNECTED_APP, Wrong::Answered(in_base64)),
+    ("a new secret is in a header of the next answer, too", "SO-13", APP, Wrong::Answered(in_header_of_next)),
     ("whoever is let in is shown his secret", "SO-12", APP, Wrong::Answered(when_let_in)),
     ("a new client's secret can be read until it is rotated", "NEW-2", OIDC, Wrong::Answered(while_new)),
     ("the secret of a new client is another than the one shown", "NEW-1", M2M, Wrong::Answered(another_at_creation)),
@@ -37,6 +41,23 @@ fn last(between: &Between, call: &Call) -> Option<String> {
 fn in_get(between: &Between, call: &Call, reply: &mut Reply) {
     if let (Asked::Get, Some(secret)) = (call.asked, last(between, call)) {
         reply.add("clientSecret", &secret);
+    }
+}
+
+fn in_base64(between: &Between, call: &Call, reply: &mut Reply) {
+    if let (Asked::Get, Some(secret)) = (call.asked, last(between, call)) {
+        reply.add("blob", &STANDARD.encode(secret));
+    }
+}
+
+fn in_header_of_next(between: &Between, call: &Call, reply: &mut Reply) {
+    let mut book = between.book();
+    if call.asked == Asked::Issue {
+        book.count = 1;
+    } else if std::mem::take(&mut book.count) == 1
+        && let Some(secret) = book.last_secret(call.id.as_deref())
+    {
+        reply.set_header("x-last-secret", &secret);
     }
 }
 

@@ -1,0 +1,56 @@
+//! Engines that log or say what is secret.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cutover_core::{ClientSecret, Issued, Kept, RotateError, SecretRotator, Target};
+
+use super::asking::{Asking, Rotator, asks};
+use super::{HOPAE, Parts, ZITADEL, wrong};
+use crate::engine::Told;
+use crate::mutants::Mutant;
+
+pub(super) fn all() -> Vec<Mutant> {
+    vec![
+        wrong::<LogsTheSecret>("logs the secret", "CRASH-10", ZITADEL),
+        wrong::<SaysTheSecret>("says the secret", "CRASH-10", HOPAE),
+    ]
+}
+
+asks!(LogsTheSecret);
+
+#[derive(Default)]
+struct LogsTheSecret;
+
+impl Asking for LogsTheSecret {
+    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+        let secret = right.read(target, kept)?.into_secret();
+        tracing::info!(secret = secret.expose(), "read");
+        Ok(Issued::new(secret))
+    }
+}
+
+/// The secret that was staged last, to be said.
+#[derive(Default)]
+struct SaysTheSecret(Arc<Mutex<Option<ClientSecret>>>);
+
+impl Parts for SaysTheSecret {
+    fn rotator(&self, right: Arc<dyn SecretRotator>) -> Arc<dyn SecretRotator> {
+        Rotator::through(right, Remembers(Arc::clone(&self.0)))
+    }
+
+    fn told(&self, told: Told) -> Told {
+        let secret = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = secret.as_ref().map_or("", ClientSecret::expose);
+        Told { words: format!("{} {shown}", told.words), ..told }
+    }
+}
+
+struct Remembers(Arc<Mutex<Option<ClientSecret>>>);
+
+impl Asking for Remembers {
+    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+        let secret = right.read(target, kept)?.into_secret();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret.duplicate());
+        Ok(Issued::new(secret))
+    }
+}
