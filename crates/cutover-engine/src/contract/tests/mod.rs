@@ -1,6 +1,7 @@
 //! What this crate brings keeps the contract.
 
 mod shelf;
+mod wrong_journals;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use cutover_core::ClientSecret;
 
 use self::shelf::{Shelves, Wrong};
+use self::wrong_journals::Journals;
 use super::{destination, journal};
 use crate::{Destination, Journal, Label, MemoryDestination, MemoryJournal};
 
@@ -109,6 +111,42 @@ async fn every_promise_tells_a_destination_that_breaks_it() {
     for ((wrong, expected), promise) in MUTANTS.into_iter().zip(destination::PROMISES) {
         assert_eq!(promise.id, expected, "no mutant for {promise}");
         let report = destination::check(&Shelves::new(wrong)).await;
+        assert!(report.broken().any(|(promise, _)| promise.id == expected), "{wrong:?} breaks {expected}: {report}");
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_others_share_can_keep_every_promise() {
+    let report = journal::check(&Journals::new(wrong_journals::Wrong::Nothing)).await;
+    report.assert();
+    assert_eq!(report.kept().count(), journal::PROMISES.len(), "{report}");
+}
+
+/// What is wrong with a journal, and the promise that has to tell.
+const WRONG_JOURNALS: [(wrong_journals::Wrong, &str); 16] = [
+    (wrong_journals::Wrong::ForgetsWhen, "JOUR-1"),
+    (wrong_journals::Wrong::CutsReplies, "JOUR-2"),
+    (wrong_journals::Wrong::ReplacesReplies, "JOUR-3"),
+    (wrong_journals::Wrong::KeepsAnything, "JOUR-4"),
+    (wrong_journals::Wrong::KeepsEndedOnesOpen, "JOUR-5"),
+    (wrong_journals::Wrong::MakesNewKeys, "JOUR-6"),
+    (wrong_journals::Wrong::LeasesToAnybody, "JOUR-7"),
+    (wrong_journals::Wrong::LetsTheOvertakenWrite, "JOUR-8"),
+    (wrong_journals::Wrong::TellsTheOldest, "JOUR-9"),
+    (wrong_journals::Wrong::KeepsAfterTheEnd, "JOUR-10"),
+    (wrong_journals::Wrong::NotesLater, "JOUR-11"),
+    (wrong_journals::Wrong::LeavesATrial, "JOUR-12"),
+    (wrong_journals::Wrong::LosesCount, "JOUR-13"),
+    (wrong_journals::Wrong::MixesTargets, "JOUR-14"),
+    (wrong_journals::Wrong::IsNewEachTime, "JOUR-15"),
+    (wrong_journals::Wrong::QuotesReplies, "JOUR-16"),
+];
+
+#[tokio::test]
+async fn every_promise_tells_a_journal_that_breaks_it() {
+    for ((wrong, expected), promise) in WRONG_JOURNALS.into_iter().zip(journal::PROMISES) {
+        assert_eq!(promise.id, expected, "no mutant for {promise}");
+        let report = journal::check(&Journals::new(wrong)).await;
         assert!(report.broken().any(|(promise, _)| promise.id == expected), "{wrong:?} breaks {expected}: {report}");
     }
 }
