@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// Rotate what is due beside other workers on one PostgreSQL journal
     Work(Work),
+    /// Seal everything anew under the key that comes first in the configuration
+    Rekey,
     /// Go on with rotations that have not ended
     Resume(Resume),
     /// Go back to the old secrets, where that is still possible

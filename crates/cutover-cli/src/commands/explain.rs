@@ -115,7 +115,8 @@ pub(super) async fn run(context: &Context, target: &TargetId) -> Result<Exit, Cl
     let config = context.config()?;
     let chosen = context.chosen(&config, std::slice::from_ref(target))?;
     let mut vendors = Vendors::profiles(&config);
-    let journal = connect::journal::open_if_there(&config.journal, &context.printer).await?.map(|opened| opened.journal());
+    let journal =
+        connect::journal::open_if_there(&config.journal, &context.printer).await?.map(|opened| opened.journal());
     for configured in chosen {
         let job = vendors.job(configured).await?;
         let open = match &journal {

@@ -46,7 +46,8 @@ pub(super) async fn run(context: &Context, args: &Export) -> Result<Exit, CliErr
     let mut jobs = Vendors::profiles(&config).jobs(&targets).await?;
     let nothing = || RecoverError::NothingUnfinished { target: args.target.clone() };
     let job = jobs.pop().ok_or_else(nothing)?;
-    let journal = connect::journal::open_if_there(&config.journal, &context.printer).await?.ok_or_else(nothing)?.journal();
+    let journal =
+        connect::journal::open_if_there(&config.journal, &context.printer).await?.ok_or_else(nothing)?.journal();
     let recovered = recover(journal.as_ref(), &job).await?;
     match &args.output {
         Some(file) => to_new_file(file, &recovered.secret)?,

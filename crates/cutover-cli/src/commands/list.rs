@@ -33,7 +33,8 @@ struct Listed {
 
 pub(super) async fn run(context: &Context) -> Result<Exit, CliError> {
     let config = context.config()?;
-    let journal = connect::journal::open_if_there(&config.journal, &context.printer).await?.map(|opened| opened.journal());
+    let journal =
+        connect::journal::open_if_there(&config.journal, &context.printer).await?.map(|opened| opened.journal());
     let mut vendors = Vendors::profiles(&config);
     let mut targets = Vec::with_capacity(config.targets.len());
     for configured in &config.targets {

@@ -12,6 +12,7 @@ mod export;
 mod history;
 mod init;
 mod list;
+mod rekey;
 mod resume;
 mod rotate;
 mod status;
@@ -106,6 +107,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Cli
         Command::List => list::run(context).await,
         Command::Rotate(rotate) => rotate::run(context, &rotate).await,
         Command::Work(work) => work::run(context, &work).await,
+        Command::Rekey => rekey::run(context).await,
         Command::Resume(resume) => resume::run(context, &resume).await,
         Command::Cancel(cancel) => cancel::run(context, &cancel).await,
         Command::Status(status) => status::run(context, &status).await,
@@ -128,6 +130,7 @@ pub(crate) fn name(command: &Command) -> &'static str {
         Command::List => "list",
         Command::Rotate(_) => "rotate",
         Command::Work(_) => "work",
+        Command::Rekey => "rekey",
         Command::Resume(_) => "resume",
         Command::Cancel(_) => "cancel",
         Command::Status(_) => "status",

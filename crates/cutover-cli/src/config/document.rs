@@ -169,6 +169,12 @@ impl<'d> Table<'d> {
         names.filter_map(|name| Some((name, self.table(name)?))).collect()
     }
 
+    /// Its keys, each with what is under it.
+    pub(super) fn values(&self) -> Vec<(&'d str, Found<&'d DeValue<'d>>)> {
+        let names = self.entries.keys().map(|key| key.get_ref().as_ref());
+        names.filter_map(|name| Some((name, self.value(name)?))).collect()
+    }
+
     /// Whatever is under `key`.
     pub(super) fn value(&self, key: &str) -> Option<Found<&'d DeValue<'d>>> {
         let (_, value) = self.entries.iter().find(|(name, _)| name.get_ref() == key)?;

@@ -16,6 +16,8 @@ pub(crate) struct JournalConfig {
     pub(crate) place: JournalPlace,
     /// The key file; made on first use.
     pub(crate) key: PathBuf,
+    /// Files with older keys that still open what they sealed.
+    pub(crate) also: Vec<PathBuf>,
 }
 
 /// Where a journal is.
@@ -53,7 +55,7 @@ impl fmt::Display for JournalPlace {
 
 pub(super) fn read(root: &Table<'_>, folder: &Path) -> JournalConfig {
     let place = JournalPlace::File(folder.join("cutover.db"));
-    let mut journal = JournalConfig { place, key: folder.join("cutover.key") };
+    let mut journal = JournalConfig { place, key: folder.join("cutover.key"), also: Vec::new() };
     let Some(table) = root.table("journal") else { return journal };
     table.only("[journal]", &["path", "postgres", "schema", "key"]);
     if let Some(path) = table.text("path") {
@@ -71,9 +73,14 @@ pub(super) fn read(root: &Table<'_>, folder: &Path) -> JournalConfig {
         table.wrong(&schema, "only a journal with postgres has one", None);
     }
     if let Some(key) = table.table("key") {
-        key.only("the journal's key", &["file"]);
+        key.only("the journal's key", &["file", "also"]);
         if let Some(file) = key.needed_text("file", "key = { file = \"cutover.key\" }; it is made on first use") {
             journal.key = folder.join(file.value);
+        }
+        for also in key.tables("also") {
+            also.only("an older key", &["file"]);
+            let file = also.needed_text("file", "also = [{ file = \"old.key\" }]; it still opens what it sealed");
+            journal.also.extend(file.map(|file| folder.join(file.value)));
         }
     }
     journal

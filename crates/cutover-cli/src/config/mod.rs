@@ -4,6 +4,7 @@ mod destinations;
 mod document;
 mod hooks;
 mod journal;
+mod keys;
 mod kinds;
 mod problem;
 mod references;
@@ -20,13 +21,17 @@ use std::time::Duration;
 use cutover::Target;
 use cutover::http::BaseUrl;
 use cutover::stores::hooks::{SignalHook, WebhookHook};
-use cutover::stores::{FileDestination, Program};
+use cutover::stores::{Column, FileDestination, Program};
 use zeroize::Zeroizing;
 
 use document::Document;
 
+#[cfg(feature = "aws")]
+pub(crate) use destinations::aws::{AwsKeysConfig, AwsSecretConfig, AwsStoreConfig};
+pub(crate) use destinations::vault::{VaultCaller, VaultKeyConfig, VaultStoreConfig};
 pub(crate) use document::nearest;
 pub(crate) use journal::{JournalConfig, JournalPlace};
+pub(crate) use keys::KeysConfig;
 use kinds::VendorType;
 pub(crate) use problem::{ConfigError, Problem};
 pub(crate) use references::{Reference, Source};
@@ -44,7 +49,6 @@ pub(crate) struct Config {
     /// The vendors by the names the user chose.
     pub(crate) vendors: BTreeMap<String, VendorConfig>,
     /// The stores by the names the user chose.
-    #[expect(dead_code, reason = "there is no type of store yet")]
     pub(crate) stores: BTreeMap<String, StoreConfig>,
     /// The targets in the order of the file.
     pub(crate) targets: Vec<TargetConfig>,
@@ -130,6 +134,18 @@ pub(crate) enum DestinationSettings {
         /// Whether it reads and writes the secret as a line.
         by_line: bool,
     },
+    /// A column of a database.
+    Column {
+        /// The name of the store.
+        store: String,
+        /// Which column of which row.
+        column: Column,
+    },
+    /// A key of a secret in Vault.
+    Vault(VaultKeyConfig),
+    /// A secret in AWS Secrets Manager.
+    #[cfg(feature = "aws")]
+    Aws(AwsSecretConfig),
 }
 
 /// To whom a file is encrypted, and who opens it here.
@@ -178,7 +194,6 @@ pub(crate) enum HookSettings {
 
 /// What several destinations share.
 #[derive(Debug)]
-#[expect(dead_code, reason = "there is no type of store yet")]
 pub(crate) struct StoreConfig {
     /// Where it stands in the file.
     pub(crate) line: usize,
@@ -188,7 +203,33 @@ pub(crate) struct StoreConfig {
 
 /// What differs from type to type of store.
 #[derive(Debug)]
-pub(crate) enum StoreSettings {}
+pub(crate) enum StoreSettings {
+    /// A database with secrets in its columns.
+    Columns(ColumnsConfig),
+    /// A HashiCorp Vault or OpenBao server.
+    Vault(VaultStoreConfig),
+    /// AWS Secrets Manager in one account and region.
+    #[cfg(feature = "aws")]
+    Aws(AwsStoreConfig),
+}
+
+/// A database with secrets in its columns.
+#[derive(Debug)]
+pub(crate) struct ColumnsConfig {
+    /// Where it is.
+    pub(crate) place: DatabasePlace,
+    /// What seals the secrets.
+    pub(crate) keys: KeysConfig,
+}
+
+/// Where a database is.
+#[derive(Debug)]
+pub(crate) enum DatabasePlace {
+    /// In this SQLite file.
+    Sqlite(PathBuf),
+    /// At a PostgreSQL server, whose URL is found there.
+    Postgres(Reference),
+}
 
 impl Config {
     /// Reads and checks a configuration file.

@@ -58,10 +58,16 @@ pub(super) fn needed(table: &Table<'_>, key: &str, folder: &Path, what: &str) ->
         table.mistyped(&found, "a reference to a credential", Some(format!("it is {FORMS}")));
         return None;
     }
-    let forms = table.table(key)?;
-    forms.only("a reference", &["file", "env", "command"]);
-    let given = ["file", "env", "command"].into_iter().filter(|form| forms.has(form)).collect::<Vec<_>>();
-    let source = match given.as_slice() {
+    let source = at(&table.table(key)?, folder, &[])?;
+    Some(Reference { key: key_path, source })
+}
+
+/// The place that a table names; it may have `more` keys.
+pub(super) fn at(forms: &Table<'_>, folder: &Path, more: &[&str]) -> Option<Source> {
+    let known = ["file", "env", "command"];
+    forms.only("a reference", &[&known, more].concat());
+    let given = known.into_iter().filter(|form| forms.has(form)).collect::<Vec<_>>();
+    Some(match given.as_slice() {
         ["file"] => {
             let file = forms.needed_text("file", "the path of a file that holds nothing else")?;
             Source::File { shown: file.value.to_owned(), path: folder.join(file.value) }
@@ -69,12 +75,12 @@ pub(super) fn needed(table: &Table<'_>, key: &str, folder: &Path, what: &str) ->
         ["env"] => {
             let name = forms.needed_text("env", "the name of an environment variable")?;
             if name.value.contains(['=', '\0']) {
-                table.wrong(&name, "this cannot be the name of an environment variable", None);
+                forms.wrong(&name, "this cannot be the name of an environment variable", None);
                 return None;
             }
             Source::Env(name.value.to_owned())
         }
-        ["command"] => Source::Command { argv: argv(&forms)?, folder: folder.to_owned() },
+        ["command"] => Source::Command { argv: argv(forms)?, folder: folder.to_owned() },
         [] => {
             forms.wrong_itself("it says not where the credential is", Some(format!("it is {FORMS}")));
             return None;
@@ -83,8 +89,7 @@ pub(super) fn needed(table: &Table<'_>, key: &str, folder: &Path, what: &str) ->
             forms.wrong_itself("it names more than one place", Some(format!("it is one of {FORMS}")));
             return None;
         }
-    };
-    Some(Reference { key: key_path, source })
+    })
 }
 
 /// The program and its arguments under `command`, which must be there.

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+#[cfg(feature = "aws")]
+use super::destinations::aws;
+use super::destinations::{column, vault};
 use super::document::{Table, nearest};
 use super::{StoreConfig, StoreSettings};
 
@@ -15,15 +18,29 @@ pub(super) struct FoundStore {
 
 /// What a store is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StoreType {}
+pub(super) enum StoreType {
+    /// An SQLite database with secrets in its columns.
+    Sqlite,
+    /// A PostgreSQL database with secrets in its columns.
+    Postgres,
+    /// A HashiCorp Vault or OpenBao server.
+    Vault,
+    /// AWS Secrets Manager in one account and region.
+    Aws,
+}
 
 impl StoreType {
     /// Every type.
-    const ALL: [Self; 0] = [];
+    const ALL: [Self; 4] = [Self::Sqlite, Self::Postgres, Self::Vault, Self::Aws];
 
     /// The name, as in `vault`.
     const fn name(self) -> &'static str {
-        match self {}
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+            Self::Vault => "vault",
+            Self::Aws => "aws",
+        }
     }
 
     fn named(name: &str) -> Option<Self> {
@@ -56,6 +73,18 @@ fn store_type(table: &Table<'_>) -> Option<StoreType> {
     kind
 }
 
-fn settings(kind: StoreType, _table: &Table<'_>, _folder: &Path) -> Option<StoreSettings> {
-    match kind {}
+fn settings(kind: StoreType, table: &Table<'_>, folder: &Path) -> Option<StoreSettings> {
+    match kind {
+        StoreType::Sqlite => column::sqlite(table, folder).map(StoreSettings::Columns),
+        StoreType::Postgres => column::postgres(table, folder).map(StoreSettings::Columns),
+        StoreType::Vault => vault::store(table, folder).map(StoreSettings::Vault),
+        #[cfg(feature = "aws")]
+        StoreType::Aws => aws::store(table, folder).map(StoreSettings::Aws),
+        #[cfg(not(feature = "aws"))]
+        StoreType::Aws => {
+            let hint = "build it with the feature aws".to_owned();
+            table.wrong_itself("this program was built without AWS", Some(hint));
+            None
+        }
+    }
 }

@@ -79,7 +79,7 @@ fn target(
         ClientId::new(found.value).map_err(|error| table.wrong(&found, error.to_string(), None)).ok()
     });
     let scope = rule.map(|rule| scope(table, rule));
-    let destinations = destinations::read(table, folder, stores, taken);
+    let destinations = destinations::read((table, id.as_ref()), folder, stores, taken);
     let hooks = hooks::read(table, folder);
     let kind = Kind::from_static(rule?.kind);
     let mut target = Target::new(id?, found?.vendor(), kind, client_id?);

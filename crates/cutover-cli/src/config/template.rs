@@ -49,6 +49,8 @@ key = { file = "cutover.key" }
 #[[targets.destinations]]
 #file = "secrets/billing.env"
 #key = "BILLING_CLIENT_SECRET"
+#[[targets.after_promote]]         # once every one of them has the new secret
+#command = ["systemctl", "reload", "billing"]
 
 #[[targets]]
 #name = "sign-in"

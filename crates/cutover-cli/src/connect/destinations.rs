@@ -27,6 +27,12 @@ impl<'c> Vendors<'c> {
                 let made = CommandDestination::new(&configured.name, target.id().clone(), program.clone());
                 Arc::new(if *by_line { made.by_line() } else { made })
             }
+            DestinationSettings::Column { store, column } => {
+                Arc::new(self.database(store).await?.destination(target.id().clone(), column.clone()))
+            }
+            DestinationSettings::Vault(configured) => Arc::new(self.vault_secret(configured).await?),
+            #[cfg(feature = "aws")]
+            DestinationSettings::Aws(configured) => Arc::new(self.aws_secret(configured).await?),
         })
     }
 

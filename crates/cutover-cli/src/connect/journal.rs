@@ -36,6 +36,18 @@ impl Opened {
         }
     }
 
+    /// Seals anew what another key has sealed, and says how much that was.
+    ///
+    /// # Errors
+    /// When something cannot be opened or written.
+    pub(crate) async fn rekey(&self) -> Result<u64, JournalError> {
+        match self {
+            Self::File(journal) => journal.rekey().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(journal) => journal.rekey().await,
+        }
+    }
+
     /// Gives the journal's leases back. Where that fails they end by themselves.
     pub(crate) async fn close(&self) {
         let closed: Result<(), JournalError> = match self {
@@ -59,8 +71,8 @@ pub(crate) async fn open(config: &JournalConfig, printer: &Printer) -> Result<Op
             if path.exists() && !config.key.exists() {
                 return Err(key_is_gone(config, None));
             }
-            let key = made_or_loaded(config, printer).await?;
-            let journal = SqliteJournal::open(path, SealingKeys::new(key), SqliteOptions::default()).await?;
+            let keys = with_older(config, made_or_loaded(config, printer).await?).await?;
+            let journal = SqliteJournal::open(path, keys, SqliteOptions::default()).await?;
             Ok(Opened::File(Arc::new(journal)))
         }
         JournalPlace::Postgres { url, schema } => {
@@ -80,9 +92,9 @@ pub(crate) async fn open_if_there(config: &JournalConfig, printer: &Printer) -> 
             if !path.exists() {
                 return Ok(None);
             }
-            let key = loaded(config, None).await?;
+            let keys = with_older(config, loaded(config, None).await?).await?;
             let options = SqliteOptions { create: false, ..SqliteOptions::default() };
-            let journal = SqliteJournal::open(path, SealingKeys::new(key), options).await?;
+            let journal = SqliteJournal::open(path, keys, options).await?;
             Ok(Some(Opened::File(Arc::new(journal))))
         }
         JournalPlace::Postgres { url, schema } => at_server(config, printer, (url, schema), false).await,
@@ -107,7 +119,8 @@ async fn at_server(
         None if create => made_or_loaded(config, printer).await?,
         None => return Ok(None),
     };
-    let journal = PostgresJournal::open_if_there(&url, SealingKeys::new(key), options).await?;
+    let keys = with_older(config, key).await?;
+    let journal = PostgresJournal::open_if_there(&url, keys, options).await?;
     Ok(journal.map(|journal| Opened::Postgres(Arc::new(journal))))
 }
 
@@ -120,6 +133,15 @@ async fn at_server(
 ) -> Result<Option<Opened>, CliError> {
     let hint = "build it with the feature postgres";
     Err(CliError::usage(format!("{}: this program was built without PostgreSQL", url.key), hint))
+}
+
+/// The key that seals with the older ones that are named beside it.
+async fn with_older(config: &JournalConfig, key: SealingKey) -> Result<SealingKeys, CliError> {
+    let mut keys = SealingKeys::new(key);
+    for also in &config.also {
+        keys = keys.with_older(read_key(also, key_file::load).await?);
+    }
+    Ok(keys)
 }
 
 async fn made_or_loaded(config: &JournalConfig, printer: &Printer) -> Result<SealingKey, CliError> {

@@ -1,8 +1,12 @@
 //! From the configuration to what the engine works with: rotators, destinations, jobs, the journal.
 
+#[cfg(feature = "aws")]
+mod aws;
+pub(crate) mod columns;
 mod destinations;
 mod hooks;
 pub(crate) mod journal;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -10,6 +14,9 @@ use std::sync::Arc;
 
 use cutover::engine::Job;
 use cutover::http::Credential;
+#[cfg(feature = "aws")]
+use cutover::stores::AwsStore;
+use cutover::stores::{ColumnStore, VaultClient};
 use cutover::{SecretRotator, chain, hopae, stytch, zitadel};
 
 use crate::config::{
@@ -42,17 +49,36 @@ pub(crate) struct Vendors<'c> {
     config: &'c Config,
     credentials: Credentials<'c>,
     clients: BTreeMap<&'c str, Client>,
+    /// The databases that are open.
+    databases: BTreeMap<&'c str, ColumnStore>,
+    /// The Vaults that are called.
+    vaults: BTreeMap<&'c str, VaultClient>,
+    /// The accounts at AWS that are called.
+    #[cfg(feature = "aws")]
+    accounts: BTreeMap<&'c str, AwsStore>,
 }
 
 impl<'c> Vendors<'c> {
     /// Vendors with the credentials that the configuration names.
     pub(crate) fn new(config: &'c Config, printer: &'c Printer) -> Self {
-        Self { config, credentials: Credentials::Configured(printer), clients: BTreeMap::new() }
+        Self::with(config, Credentials::Configured(printer))
     }
 
     /// Vendors that are asked for nothing but their profiles.
     pub(crate) fn profiles(config: &'c Config) -> Self {
-        Self { config, credentials: Credentials::None, clients: BTreeMap::new() }
+        Self::with(config, Credentials::None)
+    }
+
+    fn with(config: &'c Config, credentials: Credentials<'c>) -> Self {
+        Self {
+            config,
+            credentials,
+            clients: BTreeMap::new(),
+            databases: BTreeMap::new(),
+            vaults: BTreeMap::new(),
+            #[cfg(feature = "aws")]
+            accounts: BTreeMap::new(),
+        }
     }
 
     /// The job of each target.

@@ -19,4 +19,7 @@ mod line;
 mod looks;
 mod support;
 mod unfinished;
+#[cfg(feature = "aws")]
+mod with_aws;
 mod with_postgres;
+mod with_vault;

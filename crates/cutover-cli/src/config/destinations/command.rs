@@ -93,7 +93,7 @@ mod tests {
             ("file = \"x\", format = \"plain\", key = \"k\"".to_owned(), "the whole file is the secret"),
             ("file = \"x.json\", key = \"k\", siblings = true".to_owned(), "this is for format = \"plain\""),
             ("file = \"x.json\"".to_owned(), "key: this key is missing"),
-            ("file = \"x.json\", key = \"k\", newline = 1".to_owned(), "expected true or false, found an integer"),
+            ("file = \"x\", format = \"plain\", newline = 1".to_owned(), "expected true or false, found an integer"),
             (format!("file = \"x.json\", key = \"k\", {}", age.replace(key, "AGE-SECRET-KEY-1X")), "no X25519 public"),
             ("file = \"x.json\", key = \"k\", age = { recipients = [] }".to_owned(), "recipients"),
             ("file = \"x.json\", key = \"k\", age = { identity = \"injected\" }".to_owned(), "recipients"),

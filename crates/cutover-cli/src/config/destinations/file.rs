@@ -56,6 +56,10 @@ pub(in crate::config) struct Taken {
     formats: BTreeMap<PathBuf, (Format, usize)>,
     /// Each key of each file, and the line that claims it.
     keys: BTreeMap<(PathBuf, String), usize>,
+    /// Each column of each store's rows, and the line that claims it.
+    pub(super) columns: BTreeMap<(String, String), usize>,
+    /// Each key of each store's secrets, and the line that claims it.
+    pub(super) secrets: BTreeMap<(String, String), usize>,
 }
 
 impl Taken {
@@ -66,6 +70,11 @@ impl Taken {
             Some((plain(config), "this configuration")),
         ];
         Self { own: own.into_iter().flatten().collect(), ..Self::default() }
+    }
+
+    /// What this file is to this program, if it is one of its own.
+    pub(super) fn is_own(&self, path: &Path) -> Option<&'static str> {
+        self.own.get(&plain(path)).copied()
     }
 }
 

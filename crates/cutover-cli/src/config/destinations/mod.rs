@@ -1,10 +1,16 @@
 //! `[[targets.destinations]]`: one file for each kind.
 
+#[cfg(feature = "aws")]
+pub(super) mod aws;
+pub(super) mod column;
 mod command;
 mod file;
+pub(super) mod vault;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+
+use cutover::TargetId;
 
 use super::DestinationConfig;
 use super::document::{Found, Table, nearest};
@@ -21,7 +27,7 @@ const KINDS: [(&str, &str); 3] = [
 ];
 
 pub(super) fn read(
-    target: &Table<'_>,
+    (target, id): (&Table<'_>, Option<&TargetId>),
     folder: &Path,
     stores: &BTreeMap<String, FoundStore>,
     taken: &mut Taken,
@@ -30,7 +36,7 @@ pub(super) fn read(
     if tables.is_empty() && (!target.has("destinations") || is_empty_array(target)) {
         target.missing("destinations", "without [[targets.destinations]] a new secret would reach nobody");
     }
-    let found = tables.iter().filter_map(|table| destination(table, folder, stores, taken));
+    let found = tables.iter().filter_map(|table| destination(table, id, folder, stores, taken));
     found.fold(Vec::new(), |mut told_apart: Vec<DestinationConfig>, mut one| {
         one.name = another_name(one.name, |name| told_apart.iter().any(|other| other.name == *name));
         told_apart.push(one);
@@ -52,6 +58,7 @@ fn is_empty_array(target: &Table<'_>) -> bool {
 
 fn destination(
     table: &Table<'_>,
+    id: Option<&TargetId>,
     folder: &Path,
     stores: &BTreeMap<String, FoundStore>,
     taken: &mut Taken,
@@ -60,7 +67,7 @@ fn destination(
     match given.as_slice() {
         ["file"] => file::read(table, folder, taken),
         ["command"] => command::read(table, folder),
-        ["store"] => stored(table, stores),
+        ["store"] => stored(table, id, stores, taken),
         [] => {
             let hint = KINDS.map(|(key, what)| format!("{key} = {what}")).join(", or ");
             table.missing("file", &format!("where the secret goes: {hint}"));
@@ -75,15 +82,33 @@ fn destination(
 }
 
 /// A destination in one of the `[stores.NAME]`.
-fn stored(table: &Table<'_>, stores: &BTreeMap<String, FoundStore>) -> Option<DestinationConfig> {
+fn stored(
+    table: &Table<'_>,
+    id: Option<&TargetId>,
+    stores: &BTreeMap<String, FoundStore>,
+    taken: &mut Taken,
+) -> Option<DestinationConfig> {
     let named = table.needed_text("store", "the name of one of the [stores.NAME]")?;
-    match known_store(table, &named, stores)? {}
+    let found = known_store(table, &named, stores)?;
+    match found.kind? {
+        StoreType::Sqlite | StoreType::Postgres => column::read(table, &named, found, id, taken),
+        StoreType::Vault => vault::read(table, &named, found, taken),
+        #[cfg(feature = "aws")]
+        StoreType::Aws => aws::read(table, &named, found, taken),
+        // The store says already what is wrong.
+        #[cfg(not(feature = "aws"))]
+        StoreType::Aws => None,
+    }
 }
 
-/// The type of the store that a destination names, noting a name that no store has.
-fn known_store(table: &Table<'_>, named: &Found<&str>, stores: &BTreeMap<String, FoundStore>) -> Option<StoreType> {
+/// The store that a destination names, noting a name that no store has.
+fn known_store<'s>(
+    table: &Table<'_>,
+    named: &Found<&str>,
+    stores: &'s BTreeMap<String, FoundStore>,
+) -> Option<&'s FoundStore> {
     if let Some(found) = stores.get(named.value) {
-        return found.kind;
+        return Some(found);
     }
     let hint = match nearest(named.value, stores.keys().map(String::as_str)) {
         Some(meant) => format!("did you mean {meant:?}?"),
