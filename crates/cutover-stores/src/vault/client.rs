@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use cutover_core::{Clock, Vendor};
 use cutover_http::{BaseUrl, BuildError, Limits, Pipeline, PipelineBuilder, RetryPolicy, Transport};
@@ -13,6 +14,11 @@ use super::session::Session;
 
 /// The largest answer that is read. 4 MiB: a version may be 1 MiB as it is stored, and JSON may write one byte as six.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long a connection may take to come about. 3 s: Vault is near, and one lost packet still passes.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long a call may take, and for how long it is sent again. 8 s: the engine gives a destination 30 s, in which a
+/// read, a write and a description that all fail once have to fit.
+const CALL: Duration = Duration::from_secs(8);
 
 /// How a [`VaultClient`] reaches Vault or OpenBao.
 #[derive(Clone, Debug)]
@@ -26,9 +32,10 @@ pub struct VaultConfig {
 impl VaultConfig {
     /// The server at this address, without `/v1`, and how to show who is calling.
     pub fn new(base_url: BaseUrl, auth: VaultAuth) -> Self {
-        let limits = Limits { answer_bytes: ANSWER_BYTES_MAX, ..Limits::default() };
+        let limits = Limits { connect: CONNECT, call: CALL, answer_bytes: ANSWER_BYTES_MAX };
+        let retry = RetryPolicy { tries_max: 3, wait_max: CALL / 2, budget: CALL, ..RetryPolicy::default() };
         let pipeline = Pipeline::builder(Vendor::from_static("vault"), base_url);
-        Self { pipeline: pipeline.dialect(Arc::new(Vault)).limits(limits), namespace: None, auth }
+        Self { pipeline: pipeline.dialect(Arc::new(Vault)).limits(limits).retry(retry), namespace: None, auth }
     }
 
     /// A namespace, as in `team/payments`, for the login and for every secret.

@@ -120,10 +120,17 @@ impl VaultSecret {
     async fn change(&self, change: Change<'_>) -> Result<(), Trouble> {
         let lane = self.client.lane(&self.place.shown());
         let _alone = lane.lock().await;
+        let mut knows = self.seen.load(Ordering::Relaxed) > 0;
         for round in 0..WRITES_MAX {
             let mut latest = self.latest().await?;
             let before = self.keys.note(&latest.entries)?;
-            if self.keys.apply(&mut latest.entries, change)? {
+            let applied = self.keys.apply(&mut latest.entries, change);
+            // Where this process has seen no version yet, one answer that may be stale is no reason to do nothing.
+            if !matches!(applied, Ok(true)) && !std::mem::replace(&mut knows, true) {
+                self.wait(round).await;
+                continue;
+            }
+            if applied? {
                 match self.place.write(&self.client, &latest.entries, latest.version).await? {
                     Written::As(version) => {
                         self.seen.fetch_max(version, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cutover_core::{AttemptId, ClientSecret};
+use cutover_engine::contract::destination::{How, Trouble};
 use cutover_engine::{Destination, Label, Version};
 use cutover_http::{Answer, Limits, Request, SendError, Transport};
 use cutover_stores::{VaultPlace, VaultSecret};
@@ -167,6 +168,31 @@ async fn what_others_write_meanwhile_is_never_overwritten() {
     assert_eq!(previous.expose(), "theirs-1");
     secret.roll_back(B).await.expect("rolled back");
     assert_eq!(server.data(&path).await.expect("there")["client_secret"], "theirs-1");
+}
+
+#[tokio::test]
+#[ignore = "needs Vault: cargo xtask test starts one"]
+async fn a_process_that_just_began_does_not_take_one_stale_answer_for_the_truth() {
+    let server = Server::running();
+    // The first request asks about the token.
+    let stale = Trouble { at: 2, how: How::StaleRead };
+    for promoted in [false, true] {
+        let path = fresh("stale");
+        server.write(&path, r#"{"client_secret":"old"}"#).await;
+        let line = Line::new(server.line());
+        let begun = at(&server, &path, Arc::new(line.clone()));
+        begun.stage(A, &ClientSecret::new("new")).await.expect("staged");
+        line.fail(stale);
+        let next = at(&server, &path, Arc::new(line.clone()));
+        if promoted {
+            next.promote(A).await.expect("it is pending");
+            assert_eq!(server.data(&path).await.expect("there")["client_secret"], "new");
+        } else {
+            next.roll_back(A).await.expect("rolled back");
+            assert_eq!(server.data(&path).await, Some(json!({"client_secret": "old"})));
+        }
+        assert!(line.reached());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
