@@ -10,6 +10,7 @@ mod every_kind;
 mod bad_input;
 mod child;
 mod crashes;
+mod everywhere;
 mod faults;
 mod leaks;
 mod logs;
