@@ -112,9 +112,17 @@ fn with_source<E>(told: DestinationError, error: SdkError<E, HttpResponse>) -> D
 where
     E: StdError + Send + Sync + 'static,
 {
-    // There was no answer, so this is not of AWS's words.
+    // There was no answer, so this is not of AWS's words. The SDK spreads some of its own over several lines.
     match error.into_source() {
-        Ok(source) => told.caused_by(source),
+        Ok(source) => {
+            let mut said = source.to_string();
+            let mut next = source.source();
+            while let Some(cause) = next {
+                said = format!("{said}: {cause}");
+                next = cause.source();
+            }
+            told.caused_by(said.split_whitespace().collect::<Vec<_>>().join(" "))
+        }
         Err(_) => told,
     }
 }
