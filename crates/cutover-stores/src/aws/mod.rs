@@ -102,7 +102,7 @@ impl AwsSecret {
 
     fn missing(&self) -> DestinationError {
         self.api.error(format!(
-            "there is no secret {} in {}; make it, or say that it is to be made when it is missing",
+            "there is no secret {} in {}; make it, or let preflight make it with create = true",
             self.api.secret(),
             self.api.region()
         ))

@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
-        says(STORE, &["key = \"k\""], &["Some(11) Some(\"targets[0].destinations[0].secret\") this key is missing"]);
+        says(STORE, &["key = \"k\""], &["Some(12) Some(\"targets[0].destinations[0].secret\") this key is missing"]);
         says(STORE, &["secret = \"a b\""], &["a secret's name has to be"]);
         says(STORE, &["secret = \"\""], &["it is empty"]);
         says(STORE, &["secret = \"s\"\nkey = 5"], &["expected a string"]);
@@ -236,7 +236,7 @@ mod tests {
     fn no_two_destinations_write_one_place() {
         let (whole, key) = ("secret = \"s\"", "secret = \"s\"\nkey = \"k\"");
         for two in [[whole, whole], [key, key], [whole, key], [key, whole]] {
-            says(STORE, &two, &["the destination in line 11 writes it too"]);
+            says(STORE, &two, &["the destination in line 12 writes it too"]);
         }
         parse(STORE, &[key, "secret = \"s\"\nkey = \"l\"", "secret = \"t\""]).expect("each has a place of its own");
     }
