@@ -36,8 +36,15 @@ fn webhook(calls: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
         let (mut stream, _) = listener.accept().expect("called");
         let mut heard = Vec::new();
         let mut chunk = [0; 4096];
-        while !String::from_utf8_lossy(&heard).contains("}}") {
+        let whole = |heard: &[u8]| {
+            let text = String::from_utf8_lossy(heard).to_lowercase();
+            let (head, body) = text.split_once("\r\n\r\n")?;
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?;
+            (length.parse() == Ok(body.len())).then_some(())
+        };
+        while whole(&heard).is_none() {
             let count = stream.read(&mut chunk).expect("readable");
+            assert!(count > 0, "cut off: {heard:?}");
             heard.extend_from_slice(&chunk[..count]);
         }
         stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").expect("answered");
