@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use cutover_emulator::{Emulator, Exchange};
-use cutover_engine::{Event, Job, Journal, Phase, Recorded, recover};
+use cutover_engine::{Event, Job, Journal, Options, Phase, Recorded, recover};
 use jiff::Timestamp;
 
 use super::held::Held;
@@ -282,6 +282,11 @@ impl Outside {
             if ended.zip(began).is_some_and(|(ended, began)| began.at < ended.at) {
                 self.wrong(Count::Double, format!("{id}: a rotation began before the one before it had ended"));
             }
+        }
+        let lease = Options::default().lease_ttl;
+        if lease.as_secs_f64() < self.told.longest {
+            let what = format!("a rotation stood still for {:.0} s after a death", self.told.longest);
+            self.wrong(Count::NotConverged, what);
         }
         let made = std::mem::take(&mut self.made);
         self.told.made = made.values().sum();

@@ -100,7 +100,7 @@ mod tests {
             ("postgres://me@127.0.0.1:5433/fleet", false),
             ("postgres://me@localhost/fleet", false),
             ("postgres://me@[::1]/fleet", false),
-            ("postgres://me@/fleet?host=/run/postgresql", false),
+            ("postgres:///fleet?host=/run/postgresql", false),
             ("postgres://me@10.0.0.7/fleet", true),
             ("postgres://me@10.0.0.7/fleet?sslmode=disable", false),
         ] {

@@ -62,6 +62,22 @@ impl Statement for LookUp {
     }
 }
 
+/// Looks which targets have an unfinished rotation that nobody has in hand: what a dead worker left, or a live one gave
+/// up.
+pub(super) struct LookForLeft;
+
+impl Statement for LookForLeft {
+    type Output = Vec<String>;
+
+    async fn send(&self, connection: &mut PgConnection, _again: bool) -> Result<Vec<String>, Failure> {
+        let left = sqlx::query_scalar(
+            "SELECT target FROM attempts LEFT JOIN leases USING (target)
+             WHERE NOT ended AND (holder IS NULL OR expires_at <= clock_timestamp()) ORDER BY seq",
+        );
+        Ok(left.fetch_all(connection).await?)
+    }
+}
+
 /// A journal for one worker of several: it gives out no lease on a target that another worker has rotated meanwhile.
 ///
 /// Looking at the journal first is not enough. Between the look and the lease another worker may rotate the target and

@@ -188,6 +188,11 @@ impl PostgresJournal {
         self.run(due::LookUp { targets, since }).await
     }
 
+    /// The targets of unfinished rotations that nobody has in hand, oldest first.
+    async fn left(&self) -> Result<Vec<String>, JournalError> {
+        self.run(due::LookForLeft).await
+    }
+
     /// What was written here since the journal was opened. Each commit is counted, although the server syncs its log
     /// once for all commits that wait for it.
     pub fn commits(&self) -> Commits {

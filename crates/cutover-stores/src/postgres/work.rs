@@ -9,7 +9,7 @@ use cutover_core::{Clock, TargetId};
 use cutover_engine::{Ending, Engine, EngineError, Job, JournalError, Outcome};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{DueOnly, PostgresJournal};
 
@@ -29,7 +29,27 @@ const AGAIN_MAX: Duration = Duration::from_secs(3600);
 ///
 /// A target is worked on when it is unfinished, or was not rotated since a time that is the same for all workers; and
 /// when nobody has it in hand. No worker waits for another: each goes through the targets in an order of its own and
-/// passes over what others have. What a dead worker left is taken up once its lease is free.
+/// passes over what others have. What a dead worker left goes before everything else once its lease is free: readers may
+/// have no good secret until then.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use cutover_core::{ClientSecret, SystemClock};
+/// use cutover_engine::{Engine, Job};
+/// use cutover_stores::{PostgresJournal, PostgresOptions, SealingKeys, SharedWork, key_file};
+/// use jiff::Timestamp;
+///
+/// async fn work(url: &ClientSecret, jobs: &[Job], since: Timestamp) -> Result<(), Box<dyn std::error::Error>> {
+///     let keys = SealingKeys::new(key_file::load("/etc/cutover/sealing.key".as_ref())?);
+///     let journal = Arc::new(PostgresJournal::open(url, keys, PostgresOptions::default()).await?);
+///     let clock = Arc::new(SystemClock);
+///     let work = SharedWork::new(Arc::clone(&journal), clock.clone(), |journal| Engine::new(journal, clock));
+///     work.at_once(16).run(jobs, || since, |_, _| {}).await?;
+///     journal.close().await?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SharedWork {
     journal: Arc<PostgresJournal>,
@@ -113,6 +133,8 @@ impl SharedWork {
                     end = Some(Ok(Left::Stopped));
                 } else if let Some(failures) = round.too_many(self.failures_max) {
                     end = Some(Ok(Left::Failures(failures)));
+                } else if let Err(error) = round.look_for_left(self).await {
+                    (pause, end) = self.no_journal(error);
                 } else if let Some((nth, unfinished)) = round.queue.pop_front() {
                     round.under_way.insert(nth);
                     let job = &jobs[nth];
@@ -126,11 +148,7 @@ impl SharedWork {
                         Ok(Seen::Nothing) if self.watch => pause = Some(WATCH),
                         // What is under way here may be left unfinished, and is not taken up again: it came out so.
                         Ok(Seen::Nothing) => end = Some(Ok(Left::Nothing)),
-                        Err(error) if self.watch => {
-                            tracing::warn!(error = cutover_core::chain(&error), "the journal cannot be looked at");
-                            pause = Some(WATCH);
-                        }
-                        Err(error) => end = Some(Err(error)),
+                        Err(error) => (pause, end) = self.no_journal(error),
                     }
                 }
             }
@@ -150,6 +168,15 @@ impl SharedWork {
                 () = self.clock.sleep(pause.unwrap_or(LOOK)), if pause.is_some() => pause = None,
             }
         }
+    }
+
+    /// What follows when the journal cannot be looked at: a pause, or the end.
+    fn no_journal(&self, error: JournalError) -> (Option<Duration>, Option<Result<Left, JournalError>>) {
+        if !self.watch {
+            return (None, Some(Err(error)));
+        }
+        tracing::warn!(error = cutover_core::chain(&error), "the journal cannot be looked at");
+        (Some(WATCH), None)
     }
 
     /// Works on one target; `None` when another worker has it, or has done it.
@@ -181,6 +208,9 @@ enum Seen {
 /// How far a worker has come.
 struct Round {
     ids: Vec<TargetId>,
+    by_id: BTreeMap<String, usize>,
+    /// When it was last looked for what others left unfinished.
+    left_at: Option<Timestamp>,
     /// The targets in an order that no other worker has.
     order: Vec<usize>,
     cursor: usize,
@@ -207,8 +237,11 @@ impl Round {
             (random, nth).hash(&mut hasher);
             hasher.finish()
         });
+        let by_id = ids.iter().enumerate().map(|(nth, id)| (id.as_str().to_owned(), nth)).collect();
         Self {
             ids,
+            by_id,
+            left_at: None,
             order,
             cursor: 0,
             window: WINDOW,
@@ -222,6 +255,29 @@ impl Round {
 
     fn too_many(&self, failures_max: Option<usize>) -> Option<usize> {
         failures_max.filter(|max| *max <= self.failures).map(|_| self.failures)
+    }
+
+    /// Whether it came out not well a short while ago, or for good.
+    fn is_put_off(&self, nth: usize, now: Timestamp) -> bool {
+        self.put_off.get(&nth).is_some_and(|(_, until)| until.is_none_or(|until| now < until))
+    }
+
+    /// Puts what others left unfinished before everything else, if that was not looked for just now.
+    async fn look_for_left(&mut self, work: &SharedWork) -> Result<(), JournalError> {
+        let now = work.clock.now();
+        let since = self.left_at.map(|at| now.duration_since(at));
+        if since.is_some_and(|since| !since.is_negative() && since < SignedDuration::from_secs(1)) {
+            return Ok(());
+        }
+        self.left_at = Some(now);
+        for target in work.journal.left().await?.iter().rev() {
+            let Some(nth) = self.by_id.get(target).copied() else { continue };
+            if !self.under_way.contains(&nth) && !self.is_put_off(nth, now) {
+                self.queue.retain(|(queued, _)| *queued != nth);
+                self.queue.push_front((nth, true));
+            }
+        }
+        Ok(())
     }
 
     /// Looks at window after window until something is found, or all were looked at.
@@ -238,10 +294,8 @@ impl Round {
             let window: Vec<usize> =
                 (0..length).map(|step| self.order[(self.cursor + step) % self.order.len()]).collect();
             (self.cursor, looked) = ((self.cursor + length) % self.order.len(), looked + length);
-            let is_put_off =
-                |nth: &usize| self.put_off.get(nth).is_some_and(|(_, until)| until.is_none_or(|until| now < until));
-            let window: Vec<usize> =
-                window.into_iter().filter(|nth| !self.under_way.contains(nth) && !is_put_off(nth)).collect();
+            let is_wanted = |nth: &usize| !self.under_way.contains(nth) && !self.is_put_off(*nth, now);
+            let window: Vec<usize> = window.into_iter().filter(is_wanted).collect();
             if window.is_empty() {
                 continue;
             }
