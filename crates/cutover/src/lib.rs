@@ -13,6 +13,10 @@ pub use cutover_engine as engine;
 #[cfg(feature = "engine")]
 pub use cutover_stores as stores;
 
+/// What an application reads its secret with, from a database column that rotations write.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use cutover_stores::read;
+
 /// Hopae Connect: immediate, idempotent.
 #[cfg(feature = "hopae")]
 pub use cutover_hopae as hopae;

@@ -43,3 +43,16 @@ fn vendors_stand_side_by_side_behind_one_trait() {
         assert!(said.contains(class), "{said}");
     }
 }
+
+#[test]
+fn an_application_reads_its_secret_from_a_column_while_rotations_write_it() {
+    let said = run(env!("CARGO_BIN_EXE_read_column"));
+    for line in [
+        "before: a secret is there: false",
+        "after one rotation, what a caller presents is Current",
+        "after another, the new one is Current",
+        "and the one before is Neither",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+}

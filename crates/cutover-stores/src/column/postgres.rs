@@ -35,16 +35,25 @@ impl PostgresDatabase {
     /// TLS with a certificate that is checked, unless the URL says otherwise or the server is on this machine.
     pub(crate) fn new(url: &ClientSecret, options: &ColumnOptions) -> Result<Self, Failure> {
         // The parser's own words may quote the URL, and with it a password.
-        let malformed = || Failure::lasting("it is no URL like postgres://user@host:5432/database");
+        let malformed = || {
+            Failure::lasting(
+                "it is no URL like postgres://user@host:5432/database; a password in it has to be percent-encoded",
+            )
+        };
         if !["postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme)) {
             return Err(malformed());
+        }
+        if !url.expose().split_once('?').is_none_or(|(_, query)| query.split('&').all(is_known)) {
+            // The driver would write it into a log, and somebody may have misspelt `password`.
+            return Err(Failure::lasting("its URL has a parameter that is not known"));
         }
         let mut connect =
             PgConnectOptions::from_str(url.expose()).map_err(|_| malformed())?.disable_statement_logging();
         let near = connect.get_socket().is_some()
             || connect.get_host().starts_with('/')
             || is_this_machine(connect.get_host());
-        let says = ["sslmode=", "ssl-mode="].iter().any(|key| url.expose().contains(key));
+        let says = ["sslmode=", "ssl-mode="].iter().any(|key| url.expose().contains(key))
+            || std::env::var_os("PGSSLMODE").is_some();
         if !near && !says {
             connect = connect.ssl_mode(PgSslMode::VerifyFull);
         }
@@ -79,6 +88,32 @@ fn begin(options: &ColumnOptions) -> String {
         millis(options.timeout),
         millis(options.timeout),
     )
+}
+
+/// Whether the driver knows a parameter of a URL.
+fn is_known(parameter: &str) -> bool {
+    let key = parameter.split_once('=').map_or(parameter, |(key, _)| key);
+    let known = [
+        "sslmode",
+        "ssl-mode",
+        "sslrootcert",
+        "ssl-root-cert",
+        "ssl-ca",
+        "sslcert",
+        "ssl-cert",
+        "sslkey",
+        "ssl-key",
+        "statement-cache-capacity",
+        "host",
+        "hostaddr",
+        "port",
+        "dbname",
+        "user",
+        "password",
+        "application_name",
+        "options",
+    ];
+    key.is_empty() || known.contains(&key) || key.starts_with("options[") || key.starts_with("options%5B")
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -226,7 +261,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_malformed_url_is_refused_without_being_quoted_and_debug_shows_no_password() {
-        for url in ["hunter2", "http://u:hunter2@db/x", "postgres://u:hunter2@db:port/x", ""] {
+        for url in [
+            "hunter2",
+            "http://u:hunter2@db/x",
+            "postgres://u:hunter2@db:port/x",
+            "postgres://u@db/x?sslmode=require&pasword=hunter2",
+            "",
+        ] {
             let error = mode(url).expect_err("no URL");
             assert!(!error.sentence().contains("hunter2"), "{error:?}");
         }

@@ -15,14 +15,21 @@
 //!
 //! # What it costs to depend on
 //!
-//! The database driver, XChaCha20-Poly1305, and two small crates of this workspace for the types; no HTTP, no vendor.
+//! The database driver, XChaCha20-Poly1305, and two small crates of this workspace for the types; no HTTP, no vendor:
+//!
+//! ```toml
+//! cutover-stores = { version = "0.1", default-features = false, features = ["sqlite"] } # or "postgres"
+//! ```
+//!
+//! The crate `cutover` re-exports this module as `cutover::read`, and brings its HTTP pipeline with it.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover_core::{ClientSecret, Clock, SystemClock, TargetId};
-use cutover_engine::Label;
+pub use cutover_core::{ClientSecret, TargetId};
+use cutover_core::{Clock, SystemClock};
+pub use cutover_engine::Label;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
