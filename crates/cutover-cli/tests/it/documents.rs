@@ -86,6 +86,12 @@ async fn an_explained_and_an_exported_rotation_give_the_documents_that_are_shown
 async fn the_other_documents_are_as_shown_too() {
     let folder = tempfile::tempdir().expect("a folder");
     assert_as_shown("init", &run(cutover(folder.path(), ["init", "--json"])).await.document());
+    let database = "[stores.app_db]\ntype = \"sqlite\"\npath = \"app.db\"\nkey = { file = \"column.key\" }\n";
+    let target = "[vendors.stytch]\nproject_id = \"p\"\nsecret = { env = \"S\" }\n[[targets]]\nname = \"billing\"\n\
+                  vendor = \"stytch\"\nkind = \"m2m\"\nclient_id = \"c\"\n[[targets.destinations]]\nstore = \"app_db\"\n";
+    let columns = Configured::with(&format!("{database}{target}"));
+    columns.file("app.db", "");
+    assert_as_shown("rekey", &columns.run(&["rekey", "--json"]).await.document());
     let wrong = Configured::with("[vendors.stytch]\nproject = 1\n").run(&["list", "--json"]).await;
     assert_as_shown("error", &wrong.document());
     assert_as_shown("demo", &run(cutover(Path::new("/"), ["demo", "--json"])).await.document());

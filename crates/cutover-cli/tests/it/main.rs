@@ -1,5 +1,6 @@
 //! The real binary, run as a person or a program would run it.
 
+mod columns;
 mod completions;
 mod configuration;
 mod conformance;
