@@ -4,10 +4,9 @@ use std::path::Path;
 
 use cutover::stores::hooks::{HookSignal, SignalHook, WebhookHook};
 
-use super::destinations::{another_name, program};
+use super::destinations::{another_name, program, timeout};
 use super::document::{Found, Table, nearest};
 use super::references::{Reference, Source, needed};
-use super::vendors::time;
 use super::{HookConfig, HookSettings};
 
 /// The keys that say which kind a hook is of.
@@ -78,11 +77,11 @@ fn webhook(table: &Table<'_>, folder: &Path) -> Option<(String, HookSettings)> {
     let hook = url.and_then(|found| {
         WebhookHook::new(found.value).map_err(|error| table.wrong(&found, error.to_string(), None)).ok()
     });
-    let timeout = table.has("timeout").then(|| time(table, "timeout", "how long the call may take, as in \"10s\""));
+    let timeout = timeout(table, "how long the call may take, as in \"10s\"");
     let token = table.has("token").then(|| reference(table, "token", folder, "a bearer token"));
     let key = table.has("signing_key").then(|| reference(table, "signing_key", folder, "the key that signs"));
-    let hook = match timeout {
-        Some(time) => hook?.within(time?),
+    let hook = match timeout? {
+        Some(time) => hook?.within(time),
         None => hook?,
     };
     let (token, signing_key) = (optional(token)?, optional(key)?);

@@ -1,6 +1,7 @@
 //! Destinations that are programs.
 
 use std::path::Path;
+use std::time::Duration;
 
 use cutover::stores::Program;
 
@@ -8,6 +9,9 @@ use super::super::document::Table;
 use super::super::references;
 use super::super::vendors::time;
 use super::super::{DestinationConfig, DestinationSettings};
+
+/// The longest time that may be given: half of the lease that another worker waits out before it takes the target over.
+const TIME_MAX: Duration = Duration::from_secs(60);
 
 /// A destination with `command`.
 pub(super) fn read(table: &Table<'_>, folder: &Path) -> Option<DestinationConfig> {
@@ -22,14 +26,27 @@ pub(super) fn read(table: &Table<'_>, folder: &Path) -> Option<DestinationConfig
 /// The program under `command`, with its time and what it may take from the environment.
 pub(in crate::config) fn program(table: &Table<'_>, folder: &Path) -> Option<Program> {
     let argv = references::argv(table);
-    let timeout = table.has("timeout").then(|| time(table, "timeout", "how long it may take, as in \"30s\""));
+    let timeout = timeout(table, "how long it may take, as in \"30s\"");
     let env = if table.has("env") { env(table) } else { Some(Vec::new()) };
     // What was missing has been noted by whoever looked for it.
     let program = Program::new(argv?).ok()?.in_folder(folder).passing(env?);
-    Some(match timeout {
-        Some(time) => program.within(time?),
+    Some(match timeout? {
+        Some(time) => program.within(time),
         None => program,
     })
+}
+
+/// The time under `timeout`; `None` inside when nothing is said of it.
+pub(in crate::config) fn timeout(table: &Table<'_>, what: &str) -> Option<Option<Duration>> {
+    if !table.has("timeout") {
+        return Some(None);
+    }
+    let given = time(table, "timeout", what)?;
+    if given.is_zero() || TIME_MAX < given {
+        table.wrong(&table.text("timeout")?, "it has to be more than 0 and at most \"1m\"", Some(what.to_owned()));
+        return None;
+    }
+    Some(Some(given))
 }
 
 fn env(table: &Table<'_>) -> Option<Vec<String>> {
@@ -66,7 +83,7 @@ mod tests {
     #[test]
     fn commands_of_one_program_are_told_apart_and_no_argument_is_shown() {
         let text = "destinations = [{ command = [\"put\", \"s3cr3t\"] }, \
-                    { command = [\"put\", \"b\"], timeout = \"90s\", env = [\"KUBECONFIG\"], newline = true }]";
+                    { command = [\"put\", \"b\"], timeout = \"50s\", env = [\"KUBECONFIG\"], newline = true }]";
         let found = parse(text).expect("it is good");
         let names: Vec<_> = found.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["command put", "command put (2)"]);
@@ -97,6 +114,8 @@ mod tests {
             (format!("file = \"x.json\", key = \"k\", {}", age.replace(key, "AGE-SECRET-KEY-1X")), "no X25519 public"),
             ("file = \"x.json\", key = \"k\", age = { recipients = [] }".to_owned(), "recipients"),
             ("file = \"x.json\", key = \"k\", age = { identity = \"injected\" }".to_owned(), "recipients"),
+            ("command = [\"a\"], timeout = \"0s\"".to_owned(), "more than 0 and at most"),
+            ("command = [\"a\"], timeout = \"2m\"".to_owned(), "more than 0 and at most"),
             ("command = [\"a\"], newline = \"yes\"".to_owned(), "expected true or false, found a string"),
             ("command = [\"a\"], file = \"x.json\"".to_owned(), "it has file and command"),
         ] {

@@ -16,7 +16,7 @@ use super::DestinationConfig;
 use super::document::{Found, Table, nearest};
 use super::stores::{FoundStore, StoreType};
 
-pub(super) use command::program;
+pub(super) use command::{program, timeout};
 pub(super) use file::Taken;
 
 /// The keys that say which kind a destination is of.
