@@ -73,11 +73,13 @@ async fn a_destination_that_breaks_after_the_secret_was_made_says_what_readers_h
     std::fs::create_dir(&file).expect("our own folder");
     let ran = ran.await.expect("it ran");
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    for part in ["held", "sealed in the journal", "Readers still have the old one, which is dead", "resume hopae-app"] {
+    for part in
+        ["held", "sealed in the journal", "Readers still have the old secret, which is dead", "resume hopae-app"]
+    {
         assert!(ran.stdout.contains(part), "{part:?} is not in {}", ran.stdout);
     }
     let status = vendors.run(&["status"]).await;
-    assert!(status.stdout.contains("Readers still have the old one, which is dead"), "{status:?}");
+    assert!(status.stdout.contains("Readers still have the old secret, which is dead"), "{status:?}");
     std::fs::remove_dir(&file).expect("our own folder");
     std::fs::rename(file.with_extension("aside"), &file).expect("our own file");
     assert_eq!(vendors.run(&["resume"]).await.code, Some(0));
