@@ -33,19 +33,22 @@ impl NotHeld {
 
 impl fmt::Display for NotHeld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (counts, failed) = (self.0.counts(), self.0.cells.iter().filter(|cell| wrong(cell).is_some()));
-        for (nth, cell) in failed.clone().enumerate().take(TOLD) {
+        let counts = self.0.counts();
+        let mut failed: Vec<&Cell> = self.0.cells.iter().filter(|cell| wrong(cell).is_some()).collect();
+        // What shows in the fewest steps is nearest to what is wrong.
+        failed.sort_by_key(|cell| cell.steps.len());
+        for (nth, cell) in failed.iter().enumerate().take(TOLD) {
             let found = wrong(cell).unwrap_or_default();
             let gap = if nth == 0 { "" } else { "\n" };
             writeln!(f, "{gap}{} on {}: {}", cell.rule.id, cell.subject, cell.rule.title)?;
             for (nth, step) in cell.steps.iter().enumerate() {
                 writeln!(f, "{:>6}. {step}", nth + 1)?;
             }
-            writeln!(f, "   -> {found}")?;
+            writeln!(f, "   -> {found}\n      it rests on: {}", cell.rule.rests_on)?;
         }
-        let others: Vec<&str> = failed.skip(TOLD).map(|cell| cell.rule.id).collect();
+        let others: Vec<&str> = failed.iter().skip(TOLD).map(|cell| cell.rule.id).collect();
         if !others.is_empty() {
-            writeln!(f, "\nand with them {}", others.join(", "))?;
+            writeln!(f, "\n{} more, most likely for the same reason: {}", others.len(), others.join(", "))?;
         }
         write!(f, "\n{} rules held, {} broken, ", counts.held, counts.broken)?;
         write!(f, "{} that do not apply, {} that could not be set up", counts.not_applicable, counts.not_set_up)

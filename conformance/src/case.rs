@@ -13,6 +13,7 @@ use cutover_core::{
     SecretRotatorExt, Target, Verdict,
 };
 
+use crate::generated::Length;
 use crate::scrub::Parts;
 use crate::{Disturbance, Draw, Fixture, Outcome, Rule, Stop, Subject, Wire};
 
@@ -313,7 +314,7 @@ impl Case<'_> {
 
     /// Lets time go by for adapter and vendor.
     pub async fn wait(&self, duration: Duration) {
-        self.step(format_args!("wait {duration:?}"));
+        self.step(format_args!("wait {}", Length(duration)));
         self.subject.clock().sleep(duration).await;
     }
 

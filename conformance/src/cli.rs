@@ -6,9 +6,11 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use crate::report::{Colours, Kill, Report};
 use crate::suite::{self, Watcher, quoted};
-use crate::{Draw, Fixture, Progress, Rule, Stop, Suite, emulated, mutants, remote, rules};
+use crate::{Draw, Fixture, Progress, Rule, Stop, Subject, Suite, emulated, mutants, remote, rules};
 
 /// What to check, and where to write what was found.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -125,7 +127,10 @@ pub async fn run(args: &Args, program: &str, watcher: Option<&Watcher<'_>>) -> R
     if args.list {
         return Ok(Found::Rules(rules));
     }
-    let fixtures: Arc<[_]> = chosen_fixtures(args, fixtures(args)?)?.into();
+    let fixtures: Arc<[_]> = match fixtures(args)? {
+        Ok(fixtures) => chosen_fixtures(args, fixtures)?.into(),
+        Err(described) => [Box::new(described) as Box<dyn Fixture>].into(),
+    };
     // Whoever cannot write the report should learn it before the run.
     let files = Files::create(args)?;
     let draw = Draw::default();
@@ -195,15 +200,43 @@ async fn kills(rules: &[Rule], watcher: Option<&Watcher<'_>>) -> Vec<Kill> {
     kills
 }
 
-/// Every subject that can be chosen from.
-fn fixtures(args: &Args) -> Result<Vec<Box<dyn Fixture>>, Failed> {
+/// Every subject that can be chosen from; what is described and cannot be set up is one by itself, so that every report
+/// says so.
+fn fixtures(args: &Args) -> Result<Result<Vec<Box<dyn Fixture>>, NotThere>, Failed> {
     if let Some(path) = &args.subject {
-        return remote::fixtures(path).map_err(|stop| match stop {
-            Stop::Broken(why) | Stop::NotApplicable(why) | Stop::NotSetUp(why) => Failed::NotSetUp(why),
-        });
+        let name = path.display().to_string();
+        readable(path).map_err(|why| Failed::Usage {
+            problem: format!("{name} cannot be read: {why}"),
+            hint: "name a file of the form that `cutover emulate --json` prints".to_owned(),
+        })?;
+        return Ok(remote::fixtures(path).map_err(|why| NotThere { name, why }));
     }
     let kinds = if args.everything || !args.subjects.is_empty() { emulated::everything() } else { emulated::all() };
-    Ok(kinds.into_iter().map(|kind| Box::new(kind) as Box<dyn Fixture>).collect())
+    Ok(Ok(kinds.into_iter().map(|kind| Box::new(kind) as Box<dyn Fixture>).collect()))
+}
+
+/// Whether there is a JSON document. What is said of it quotes nothing, since it may hold secrets.
+fn readable(path: &Path) -> Result<(), String> {
+    let text = std::fs::read(path).map_err(|error| error.to_string())?;
+    let read = serde_json::from_slice::<serde::de::IgnoredAny>(&text);
+    read.map(drop).map_err(|error| format!("it is no JSON from line {}, column {} on", error.line(), error.column()))
+}
+
+/// Vendors that are described and cannot be set up.
+struct NotThere {
+    name: String,
+    why: Stop,
+}
+
+#[async_trait]
+impl Fixture for NotThere {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn subject(&self) -> Result<Box<dyn Subject>, Stop> {
+        Err(self.why.clone())
+    }
 }
 
 fn chosen_rules(names: &[String]) -> Result<Vec<Rule>, Failed> {

@@ -98,8 +98,9 @@ async fn checked(
     case.step(&done.told);
     let Some(event) = session.event(&done) else { return Ok(possible.clone()) };
     let explained = possible.after(&event, done.at, false);
-    explained
-        .map_err(|Contradiction { allowed }| Stop::Broken(format!("{}; after what came before: {allowed}", done.told)))
+    explained.map_err(|Contradiction { allowed }| {
+        Stop::Broken(format!("{}. After the steps before it that cannot be; what can: {allowed}", done.told))
+    })
 }
 
 fn after(

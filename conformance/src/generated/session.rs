@@ -525,7 +525,7 @@ fn denied(status: u16) -> Heard {
 }
 
 /// A time as people say it.
-struct Length(Duration);
+pub(crate) struct Length(pub(crate) Duration);
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

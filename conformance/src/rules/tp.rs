@@ -91,7 +91,10 @@ async fn tp_3(case: &Case<'_>) -> Result<(), Stop> {
     let (_, new) = case.issue_new(&target).await?;
     let shown = case.inspect(&target).await?;
     hold!(shown.pending == Pending::Yes(new.last_four()), "the pending rotation is not shown as ours");
-    hold!(shown.current_last_four == old.last_four(), "the secret in use is not shown as the old one");
+    hold!(
+        shown.current_last_four == old.last_four(),
+        "of the secret in use other last characters are shown than those of the old one, which still is"
+    );
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cutover_conformance::{Fixture, Outcome, Rule, Stop, remote, rules, run};
+use cutover_conformance::{Fixture, Outcome, Rule, Stop, cli, remote, rules, run};
 use cutover_emulator::Vendor;
 use cutover_emulator::server::LocalVendors;
 use serde_json::{Value, json};
@@ -206,4 +206,25 @@ fn what_is_missing_is_named_and_nothing_of_the_file_is_quoted() {
     plain["vendors"]["hopae"]["base_url"] = json!("http://sandbox.example");
     assert!(refused(&plain).starts_with("hopae.base_url: "));
     assert!(matches!(remote::fixtures(Path::new("/nowhere/at/all")), Err(Stop::NotSetUp(_))));
+}
+
+#[tokio::test]
+async fn vendors_that_cannot_be_set_up_are_an_error_in_every_report() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (vendors, junit) = (folder.path().join("vendors.json"), folder.path().join("reports/junit.xml"));
+    let nobody =
+        r#"{"control_url":"http://127.0.0.1:1/","vendors":{"hopae":{"base_url":"http://127.0.0.1:1","api_key":"k"}}}"#;
+    std::fs::write(&vendors, nobody).expect("writable");
+    let args = cli::Args {
+        subject: Some(vendors.clone()),
+        rules: vec!["SO-1".to_owned()],
+        junit: Some(junit.clone()),
+        ..cli::Args::default()
+    };
+    let found = cli::run(&args, "prog", None).await.expect("a report");
+    assert_eq!(found.code(), 4);
+    let report = std::fs::read_to_string(junit).expect("it is written");
+    assert!(report.contains("errors=\"1\"") && report.contains("<error message="), "{report}");
+    std::fs::write(&vendors, "{ oops").expect("writable");
+    assert_eq!(cli::run(&args, "prog", None).await.map(drop).map_err(|failed| failed.code()), Err(2));
 }
