@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use cutover_core::{ClientSecret, Clock};
 use cutover_engine::{Destination as _, Label};
 use cutover_stores::read::{self, Caching, Match, Reader};
-use cutover_stores::{Column, ColumnDestination};
+use cutover_stores::{Column, ColumnDestination, ColumnOptions, ColumnStore};
 use jiff::Timestamp;
 
 use super::{App, keys, promote, target, version};
@@ -83,7 +83,7 @@ async fn each_label_is_read_and_what_matches_is_told_apart() {
 
 #[tokio::test]
 async fn what_is_known_is_used_for_as_long_as_was_said() {
-    let (app, destination, reader) = set_up().await;
+    let (_app, destination, reader) = set_up().await;
     let clock = Hand::new();
     let reader = reader.with_clock(clock.clone());
     promote(&destination, 1, "one").await;
@@ -95,15 +95,32 @@ async fn what_is_known_is_used_for_as_long_as_was_said() {
     clock.pass(200);
     assert_eq!(reader.matches(b"two").await.expect("readable"), Match::Current, "looked at again for a new one");
     assert_eq!(reader.current().await.expect("known"), secret("two"));
+}
 
-    // The database is gone: what is known is used for the time that was said.
-    let away = app.path.with_extension("away");
-    std::fs::rename(&app.path, &away).expect("renamed");
-    let gone = Reader::sqlite(&app.path, keys(), target(), column()).with_clock(clock.clone());
-    gone.current().await.expect_err("nothing is known");
-    std::fs::rename(&away, &app.path).expect("renamed");
-    app.run("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; COMMIT").await;
-    assert_eq!(gone.current().await.expect("there again"), secret("two"));
+#[tokio::test]
+async fn what_is_known_outlives_a_database_that_cannot_be_read_for_as_long_as_was_said() {
+    use sqlx::{ConnectOptions as _, Connection as _};
+    let (app, destination, _) = set_up().await;
+    promote(&destination, 1, "one").await;
+    let clock = Hand::new();
+    let options = ColumnOptions { lock_timeout: Duration::from_millis(20), ..ColumnOptions::default() };
+    let store = ColumnStore::sqlite(&app.path, keys(), options);
+    let reader = Reader::new(&store, target(), column()).with_clock(clock.clone());
+    assert_eq!(reader.current().await.expect("readable"), secret("one"));
+    let unknowing = Reader::new(&store, target(), column()).with_clock(clock.clone());
+
+    let other = sqlx::sqlite::SqliteConnectOptions::new().filename(&app.path);
+    let mut other = other.connect().await.expect("a database");
+    sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut other).await.expect("free");
+    clock.pass(304_000);
+    assert_eq!(reader.current().await.expect("known"), secret("one"));
+    assert_eq!(reader.matches(b"one").await.expect("known"), Match::Current);
+    assert!(unknowing.current().await.expect_err("nothing is known").is_transient());
+    clock.pass(2_000);
+    assert!(reader.current().await.expect_err("too old").is_transient());
+    reader.matches(b"one").await.expect_err("an error is no match");
+    other.close().await.expect("closed");
+    assert_eq!(reader.current().await.expect("there again"), secret("one"));
 }
 
 #[tokio::test]
