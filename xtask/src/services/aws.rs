@@ -28,7 +28,7 @@ pub(super) fn start() -> Done<Started> {
     .start()?;
     let python = folder.join("bin/python").display().to_string();
     Ok(Started {
-        _running: running,
+        _running: Some(running),
         variables: vec![
             ("CUTOVER_TEST_AWS", format!("http://127.0.0.1:{port}")),
             // With the official client, for a look from outside.

@@ -1,8 +1,9 @@
-//! The servers that some tests need: PostgreSQL, a stand-in for AWS, Vault. Started on free loopback ports, and stopped
+//! What some tests need: PostgreSQL, a stand-in for AWS, Vault, the program age. Servers are started on free loopback ports, and stopped
 //! when they are dropped, when the test fails, and when this program is killed.
 
 mod aws;
 mod cache;
+mod packages;
 mod postgres;
 mod process;
 mod vault;
@@ -12,16 +13,17 @@ use std::process::Command;
 use self::process::Running;
 use crate::run::{Done, say};
 
-/// One server that tests may need.
+/// A server or a program that tests may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     Postgres,
     Aws,
     Vault,
+    Age,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 3] = [Self::Postgres, Self::Aws, Self::Vault];
+    pub(crate) const ALL: [Self; 4] = [Self::Postgres, Self::Aws, Self::Vault, Self::Age];
 
     /// How people call it.
     fn name(self) -> &'static str {
@@ -29,15 +31,17 @@ impl Service {
             Self::Postgres => "PostgreSQL",
             Self::Aws => "moto, a stand-in for AWS",
             Self::Vault => "Vault",
+            Self::Age => "age",
         }
     }
 
-    /// The part of a test's path that says that the test needs it.
+    /// The part of a test's path that says that the test needs this.
     fn mark(self) -> &'static str {
         match self {
             Self::Postgres => "with_postgres",
             Self::Aws => "with_aws",
             Self::Vault => "with_vault",
+            Self::Age => "with_age",
         }
     }
 
@@ -47,6 +51,7 @@ impl Service {
             Self::Postgres => "apt-get install postgresql",
             Self::Aws => "apt-get install python3-venv",
             Self::Vault => "install Go, as named in xtask/servers/vault/go.mod",
+            Self::Age => "apt-get install age",
         }
     }
 
@@ -55,15 +60,16 @@ impl Service {
             Self::Postgres => postgres::start(),
             Self::Aws => aws::start(),
             Self::Vault => vault::start(),
+            Self::Age => packages::age(),
         }
     }
 }
 
-/// A server that runs, and how tests find it.
+/// What is there, and how tests find it.
 #[derive(Debug)]
 struct Started {
-    /// Dropped, it stops.
-    _running: Running,
+    /// Dropped, a server stops.
+    _running: Option<Running>,
     variables: Vec<(&'static str, String)>,
 }
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::Started;
 use super::process::{Server, free_port, run};
-use crate::run::{Done, root, say};
+use super::{Started, packages};
+use crate::run::{Done, root};
 
 /// The superuser of the cluster.
 const USER: &str = "cutover";
@@ -16,7 +16,7 @@ pub(super) fn start() -> Done<Started> {
     let programs = match programs() {
         Some(programs) => programs,
         None => {
-            install()?;
+            packages::install("postgresql")?;
             programs().ok_or("its programs are not there after the installation")?
         }
     };
@@ -26,7 +26,7 @@ pub(super) fn start() -> Done<Started> {
     let data = folder.join("data");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     // The server refuses to be run by root.
-    let other = if is_root() { Some(Other::new(&folder)?) } else { None };
+    let other = if packages::is_root() { Some(Other::new(&folder)?) } else { None };
     let mut initdb = command(other.as_ref(), &programs.join("initdb"));
     initdb.args(["--username", USER, "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync", "--pgdata"]);
     run(initdb.arg(&data))?;
@@ -55,7 +55,7 @@ pub(super) fn start() -> Done<Started> {
     let url = format!("postgres://{USER}@127.0.0.1:{port}/postgres");
     let bin = programs.display().to_string();
     Ok(Started {
-        _running: running,
+        _running: Some(running),
         variables: vec![("CUTOVER_TEST_POSTGRES", url), ("CUTOVER_TEST_POSTGRES_BIN", bin)],
     })
 }
@@ -81,25 +81,6 @@ fn programs() -> Option<PathBuf> {
     versions.sort();
     let mut folders = versions.into_iter().rev().chain(on_path);
     folders.find(|folder| ["initdb", "postgres", "pg_ctl"].iter().all(|program| folder.join(program).exists()))
-}
-
-/// Installs it where that takes no decision: as root, on Debian.
-fn install() -> Done {
-    if !is_root() || run(Command::new("apt-get").arg("--version")).is_err() {
-        return Err("it is not installed".to_owned());
-    }
-    say("installing PostgreSQL");
-    let apt = || {
-        let mut apt = Command::new("apt-get");
-        apt.env("DEBIAN_FRONTEND", "noninteractive");
-        apt
-    };
-    run(apt().args(["update", "-q"]))?;
-    run(apt().args(["install", "-q", "-y", "--no-install-recommends", "postgresql"])).map(drop)
-}
-
-fn is_root() -> bool {
-    run(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 
 /// Somebody who is not root, for whom root may run programs.

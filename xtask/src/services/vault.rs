@@ -47,7 +47,7 @@ pub(super) fn start() -> Done<Started> {
     let said: serde_json::Value = serde_json::from_str(&line).map_err(|error| format!("{line}: {error}"))?;
     let url = said["url"].as_str().ok_or_else(|| format!("{line}: no url in it"))?.to_owned();
     Ok(Started {
-        _running: running,
+        _running: Some(running),
         variables: vec![("CUTOVER_TEST_VAULT", url), ("CUTOVER_TEST_VAULT_TOKEN", TOKEN.to_owned())],
     })
 }

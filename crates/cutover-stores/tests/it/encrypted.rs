@@ -64,33 +64,38 @@ async fn an_empty_file_is_one_in_which_nothing_is_yet() {
     assert!(fs::read(&path).expect("there").starts_with(b"age-encryption.org/v1\n"));
 }
 
-/// Runs the command line of age, if there is one.
-fn age(arguments: &[&str], input: &Path) -> Option<Vec<u8>> {
+/// Runs the command line of age.
+fn age(arguments: &[&str], input: &Path) -> Vec<u8> {
     let input = fs::File::open(input).expect("there");
-    let ran = Command::new("age").args(arguments).stdin(input).stderr(Stdio::inherit()).output().ok()?;
+    let ran = Command::new("age").args(arguments).stdin(input).stderr(Stdio::inherit()).output();
+    let ran = ran.expect("age is installed: cargo xtask test sees to that");
     assert!(ran.status.success(), "age {arguments:?} failed");
-    Some(ran.stdout)
+    ran.stdout
 }
 
-#[tokio::test]
-async fn the_command_line_of_age_reads_what_is_written_and_the_other_way_round() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (clear, path) = (folder.path().join("clear"), folder.path().join("x.json.age"));
-    let identity = folder.path().join("key.txt");
-    let pair = Pair::new();
-    fs::write(&identity, pair.identity.expose()).expect("written");
-    fs::write(&clear, "{\"a\": 1, \"key\": \"old\"}\n").expect("written");
-    let to = pair.recipient.to_string();
-    for armored in [false, true] {
-        let arguments: &[&str] = if armored { &["-a", "-r", &to] } else { &["-r", &to] };
-        let Some(encrypted) = age(arguments, &clear) else { return };
-        fs::write(&path, encrypted).expect("written");
-        let destination = FileDestination::json(&path, "key").expect("a key").with_mode(0o644).encrypted(pair.keys());
-        let old = destination.read(Label::Current).await.expect("readable").expect("there");
-        assert_eq!(old.expose(), "old");
-        rotate(&destination, "new").await;
-        assert_eq!(fs::read(&path).expect("there").starts_with(b"-----BEGIN AGE"), armored);
-        let back = age(&["-d", "-i", identity.to_str().expect("text")], &path).expect("it was there before");
-        assert_eq!(String::from_utf8_lossy(&back), "{\"a\": 1, \"key\": \"new\"}\n");
+mod with_age {
+    use super::*;
+
+    #[tokio::test]
+    #[ignore = "needs the program age: cargo xtask test installs it"]
+    async fn the_command_line_of_age_reads_what_is_written_and_the_other_way_round() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (clear, path) = (folder.path().join("clear"), folder.path().join("x.json.age"));
+        let identity = folder.path().join("key.txt");
+        let pair = Pair::new();
+        fs::write(&identity, pair.identity.expose()).expect("written");
+        fs::write(&clear, "{\"a\": 1, \"key\": \"old\"}\n").expect("written");
+        let to = pair.recipient.to_string();
+        for armored in [false, true] {
+            let arguments: &[&str] = if armored { &["-a", "-r", &to] } else { &["-r", &to] };
+            fs::write(&path, age(arguments, &clear)).expect("written");
+            let destination = FileDestination::json(&path, "key").expect("a key").with_mode(0o644).encrypted(pair.keys());
+            let old = destination.read(Label::Current).await.expect("readable").expect("there");
+            assert_eq!(old.expose(), "old");
+            rotate(&destination, "new").await;
+            assert_eq!(fs::read(&path).expect("there").starts_with(b"-----BEGIN AGE"), armored);
+            let back = age(&["-d", "-i", identity.to_str().expect("text")], &path);
+            assert_eq!(String::from_utf8_lossy(&back), "{\"a\": 1, \"key\": \"new\"}\n");
+        }
     }
 }
