@@ -349,7 +349,10 @@ async fn a_journal_takes_the_key_it_is_sealed_with_and_names_it() {
     let sealed_with = PostgresJournal::sealed_with(&url, &options(&schema)).await.expect("a server");
     assert_eq!(sealed_with, Some(key(1).id().to_string()));
     let said = refused(SealingKeys::new(key(2))).await;
-    assert!(said.contains(&format!("made with the key {}", key(1).id())) && said.contains("nothing is sealed"), "{said}");
+    assert!(
+        said.contains(&format!("made with the key {}", key(1).id())) && said.contains("nothing is sealed"),
+        "{said}"
+    );
     let (_, attempt) = begin(&journal, &target("t1"), at(0)).await;
     let said = refused(SealingKeys::new(key(2))).await;
     assert!(said.contains(&format!("needs the key {}", key(1).id())), "{said}");
