@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::report::{Cell, Report, Verdict};
-use crate::{Fixture, Outcome, rules, run};
+use crate::{Fixture, Need, Outcome, rules, run};
 
 /// So many failures are told at length: one mistake breaks many rules, and the first says most.
 const TOLD: usize = 5;
@@ -35,8 +35,8 @@ impl fmt::Display for NotHeld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.0.counts();
         let mut failed: Vec<&Cell> = self.0.cells.iter().filter(|cell| wrong(cell).is_some()).collect();
-        // What shows in the fewest steps is nearest to what is wrong.
-        failed.sort_by_key(|cell| cell.steps.len());
+        // What shows in the fewest steps is nearest to what is wrong; a step of the engine is many.
+        failed.sort_by_key(|cell| (cell.rule.needs.contains(&Need::Engine), cell.steps.len()));
         for (nth, cell) in failed.iter().enumerate().take(TOLD) {
             let found = wrong(cell).unwrap_or_default();
             let gap = if nth == 0 { "" } else { "\n" };

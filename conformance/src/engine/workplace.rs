@@ -130,7 +130,7 @@ impl<'a> Workplace<'a> {
     pub(crate) async fn straight(&self) -> Result<Vec<Call>, Stop> {
         let process = self.process();
         let told = self.rotate(&process).await;
-        hold!(told.said == Said::Rotated, "nothing is wrong, and it says: {}", told.words);
+        hold!(told.said == Said::Rotated, "nothing was in its way, and it ends so: {}", told.words);
         let begun = |seen| if let Seen::Began(call) = seen { Some(call) } else { None };
         Ok(process.watch.seen().into_iter().filter_map(begun).collect())
     }

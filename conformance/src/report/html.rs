@@ -129,7 +129,11 @@ fn sums(page: &mut Page, view: &View) {
         page.add(format_args!("<li class=\"{class}\"><b>{number}</b> {what}</li>"));
     }
     if let Some((mutants, killed)) = view.killed() {
-        let class = if mutants == killed { "held" } else { "broken" };
+        let class = match view.mutants {
+            Some(_) if mutants == killed => "held",
+            Some(_) => "broken",
+            None => "none",
+        };
         page.add(format_args!(
             "<li class=\"{class}\"><b>{killed}<small> of {mutants}</small></b> mutants found{}</li>",
             view.detected_where()

@@ -496,7 +496,7 @@ async fn crash_12(case: &Case<'_>) -> Result<(), Stop> {
 }
 
 fn rotated(told: &Told) -> Result<(), Stop> {
-    hold!(told.said == Said::Rotated, "nothing is wrong, and it says: {}", told.words);
+    hold!(told.said == Said::Rotated, "nothing was in its way, and it ends so: {}", told.words);
     Ok(())
 }
 
