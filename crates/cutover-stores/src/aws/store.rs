@@ -12,10 +12,11 @@ use cutover_core::ClientSecret;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 
-/// Secrets Manager answers within a second. These leave room for a bad day, and for the tries below.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const TRY_TIMEOUT: Duration = Duration::from_secs(10);
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Secrets Manager answers within a second. These leave room for a bad day, and end before the engine stops waiting for
+/// the step that a call belongs to, so that it is the call that is told of.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const TRY_TIMEOUT: Duration = Duration::from_secs(6);
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Every call of ours can be repeated: what is written has its version's id as token, and a label is moved only from
 /// where it was seen. So the SDK may send again what had no answer.
 const TRIES_MAX: u32 = 3;

@@ -47,15 +47,16 @@ impl Work<'_> {
             Goal::Preflight => self.preflight().await,
             Goal::Stage(version, secret) => self.stage(version, secret).await,
             Goal::Promote(version) => self.promote(version).await,
-            Goal::RollBack(version) => {
-                // AWS may answer a look from before the latest change. That there is nothing to undo is believed when
-                // it is seen twice.
-                if self.roll_back(version).await? == Found::Nothing {
-                    self.roll_back(version).await?;
-                }
-                Ok(())
-            }
-            Goal::Forget(version) => self.forget_previous(version).await,
+            // AWS may answer a look from before the latest change. That there is nothing to undo or to forget is
+            // believed when it is seen twice.
+            Goal::RollBack(version) => match self.roll_back(version).await? {
+                Found::Nothing => self.roll_back(version).await.map(drop),
+                Found::Something => Ok(()),
+            },
+            Goal::Forget(version) => match self.forget_previous(version).await? {
+                Found::Nothing => self.forget_previous(version).await.map(drop),
+                Found::Something => Ok(()),
+            },
         }
     }
 
@@ -309,8 +310,8 @@ impl Work<'_> {
         self.move_label(now, CURRENT, &id).await
     }
 
-    async fn forget_previous(&self, version: Version) -> Result<(), Failure> {
-        let Some(mut now) = self.look_if_there().await? else { return Ok(()) };
+    async fn forget_previous(&self, version: Version) -> Result<Found, Failure> {
+        let Some(mut now) = self.look_if_there().await? else { return Ok(Found::Nothing) };
         let (names, attempt) = (self.names(), version.attempt());
         let is_pending = now.holder(&names.pending()).is_some_and(|id| names.is_made_by(id, version));
         if is_pending && now.holder(&names.back(attempt)).is_some() {
@@ -318,14 +319,15 @@ impl Work<'_> {
             self.promote(version).await?;
             now = self.api().describe().await?.labels;
         }
+        let mut found = self.drop_pending(&mut now, attempt).await?;
         if let Some(back) = now.holder(&names.back(attempt)) {
+            found = Found::Something;
             if now.holder(PREVIOUS) == Some(back) {
                 self.drop_label(&mut now, PREVIOUS).await?;
             }
-            self.drop_pending(&mut now, attempt).await?;
-            return self.drop_label(&mut now, &names.back(attempt)).await;
+            self.drop_label(&mut now, &names.back(attempt)).await?;
         }
-        self.drop_pending(&mut now, attempt).await.map(drop)
+        Ok(found)
     }
 
     // What is there.

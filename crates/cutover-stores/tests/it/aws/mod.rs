@@ -6,3 +6,4 @@
 pub(crate) mod contract;
 mod model;
 pub(crate) mod proxy;
+mod together;
