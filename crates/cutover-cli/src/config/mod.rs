@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 use document::Document;
 
+pub(crate) use destinations::Waiting;
 #[cfg(feature = "aws")]
 pub(crate) use destinations::aws::{AwsKeysConfig, AwsSecretConfig, AwsStoreConfig};
 pub(crate) use destinations::vault::{VaultCaller, VaultKeyConfig, VaultStoreConfig};
@@ -118,6 +119,8 @@ pub(crate) struct DestinationConfig {
     pub(crate) name: String,
     /// What differs from kind to kind.
     pub(crate) settings: DestinationSettings,
+    /// How long it is waited for, where that was said.
+    pub(crate) waiting: Waiting,
 }
 
 /// What differs from kind to kind of destination.

@@ -36,6 +36,14 @@ key = { file = "cutover.key" }
 #late_arrival = "60s"              # any vendor: how long a request without an
 #                                    answer may still arrive
 
+# Places that several destinations share. Each kind of place, and what is done
+# once readers have a new secret, stands in docs/destinations.md.
+
+#[stores.vault]
+#type = "vault"                    # or "postgres", "sqlite"
+#url = "https://vault.example.com:8200"
+#auth = { token = { env = "VAULT_TOKEN" } }
+
 # Targets: one client secret each, and every place where applications read it.
 
 #[[targets]]

@@ -101,7 +101,9 @@ impl<'c> Vendors<'c> {
         let rotator = self.rotator(target).await?;
         let mut job = Job::new(target.target.clone(), rotator);
         for one in &target.destinations {
-            job = job.to(self.destination(&target.target, one).await?);
+            let destination = self.destination(&target.target, one).await?;
+            let patience = one.waiting.over(destination.patience());
+            job = job.to_with(destination, patience);
         }
         for one in &target.hooks {
             job = job.then(self.hook(one).await?);

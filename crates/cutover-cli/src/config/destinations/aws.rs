@@ -8,7 +8,7 @@ use super::super::document::{Found, Table};
 use super::super::references::{self, Reference, Source};
 use super::super::stores::FoundStore;
 use super::super::{DestinationConfig, DestinationSettings, StoreSettings};
-use super::Taken;
+use super::{Taken, Waiting, only};
 
 const CREDENTIALS: &str = "credentials = { access_key_id = \"AKIA...\", secret_access_key = { env = \"NAME\" } }; without \
                            it they come from where the AWS command line takes them";
@@ -76,7 +76,7 @@ pub(super) fn read(
     found: &FoundStore,
     taken: &mut Taken,
 ) -> Option<DestinationConfig> {
-    table.only("an AWS destination", &["store", "secret", "key", "create"]);
+    only(table, "an AWS destination", &["store", "secret", "key", "create"]);
     let secret = table.needed_text("secret", "the secret's name or ARN, as in \"prod/billing\"");
     let key = optional_text(table, "key", "the key of a secret that is a JSON object, as in \"client_secret\"");
     let creates = table.flag("create");
@@ -92,6 +92,7 @@ pub(super) fn read(
     Some(DestinationConfig {
         name: format!("{store}:{}{key}", secret.value),
         settings: DestinationSettings::Aws(AwsSecretConfig { store, place, creates }),
+        waiting: Waiting::default(),
     })
 }
 

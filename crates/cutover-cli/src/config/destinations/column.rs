@@ -9,7 +9,7 @@ use super::super::document::{Found, Table};
 use super::super::references::{self, Source};
 use super::super::stores::FoundStore;
 use super::super::{ColumnsConfig, DatabasePlace, DestinationConfig, DestinationSettings, StoreSettings, keys};
-use super::Taken;
+use super::{Taken, Waiting, only};
 
 /// What only a table of the user's own needs.
 const OF_A_TABLE: [&str; 7] = ["column", "where", "pending", "previous", "version", "insert", "plaintext"];
@@ -45,7 +45,7 @@ pub(super) fn read(
     taken: &mut Taken,
 ) -> Option<DestinationConfig> {
     let known: Vec<&str> = ["store", "table"].into_iter().chain(OF_A_TABLE).collect();
-    table.only("a column destination", &known);
+    only(table, "a column destination", &known);
     let settings = found.config.as_ref().map(|config| &config.settings);
     if let Some(StoreSettings::Columns(ColumnsConfig { place: DatabasePlace::Sqlite(path), .. })) = settings
         && let Some(what) = taken.is_own(path)
@@ -64,6 +64,7 @@ pub(super) fn read(
     Some(DestinationConfig {
         name: format!("{}:{}", store.value, column.shown()),
         settings: DestinationSettings::Column { store: store.value.to_owned(), column },
+        waiting: Waiting::default(),
     })
 }
 

@@ -9,18 +9,23 @@ use super::super::document::Table;
 use super::super::references;
 use super::super::vendors::time;
 use super::super::{DestinationConfig, DestinationSettings};
+use super::{Waiting, only};
 
 /// The longest time that may be given: half of the lease that another worker waits out before it takes the target over.
 const TIME_MAX: Duration = Duration::from_secs(60);
 
 /// A destination with `command`.
 pub(super) fn read(table: &Table<'_>, folder: &Path) -> Option<DestinationConfig> {
-    table.only("a command destination", &["command", "timeout", "env", "newline"]);
+    only(table, "a command destination", &["command", "env", "newline"]);
     let program = program(table, folder);
     let by_line = table.flag("newline");
     let program = program?;
     let name = format!("command {}", program.name());
-    Some(DestinationConfig { name, settings: DestinationSettings::Command { program, by_line } })
+    Some(DestinationConfig {
+        name,
+        settings: DestinationSettings::Command { program, by_line },
+        waiting: Waiting::default(),
+    })
 }
 
 /// The program under `command`, with its time and what it may take from the environment.

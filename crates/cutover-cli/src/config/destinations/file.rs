@@ -9,6 +9,7 @@ use super::super::document::{Found, Table};
 #[cfg(feature = "age")]
 use super::super::references::{Source, needed};
 use super::super::{AgeConfig, DestinationConfig, DestinationSettings, JournalConfig};
+use super::{Waiting, only};
 
 /// The form of a file with secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +82,7 @@ impl Taken {
 /// A destination with `file`.
 pub(super) fn read(table: &Table<'_>, folder: &Path, taken: &mut Taken) -> Option<DestinationConfig> {
     let known = ["file", "key", "format", "mode", "newline", "siblings", "age"];
-    table.only("a file destination", &known);
+    only(table, "a file destination", &known);
     let file = table.needed_text("file", "the file in which applications read the secret");
     let path = file.as_ref().map(|file| folder.join(file.value));
     let format = match (table.has("format"), &file, &path) {
@@ -136,7 +137,7 @@ pub(super) fn read(table: &Table<'_>, folder: &Path, taken: &mut Taken) -> Optio
         None => DestinationSettings::File(destination),
         Some(age) => DestinationSettings::Encrypted(destination, age?),
     };
-    Some(DestinationConfig { name: shown, settings })
+    Some(DestinationConfig { name: shown, settings, waiting: Waiting::default() })
 }
 
 /// Notes keys that a file of this form cannot have.

@@ -6,6 +6,7 @@ pub(super) mod column;
 mod command;
 mod file;
 pub(super) mod vault;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +19,7 @@ use super::stores::{FoundStore, StoreType};
 
 pub(super) use command::{program, timeout};
 pub(super) use file::Taken;
+pub(crate) use waiting::Waiting;
 
 /// The keys that say which kind a destination is of.
 const KINDS: [(&str, &str); 3] = [
@@ -64,7 +66,8 @@ fn destination(
     taken: &mut Taken,
 ) -> Option<DestinationConfig> {
     let given: Vec<_> = KINDS.iter().map(|(key, _)| *key).filter(|key| table.has(key)).collect();
-    match given.as_slice() {
+    let waiting = waiting::read(table, given == ["command"]);
+    let found = match given.as_slice() {
         ["file"] => file::read(table, folder, taken),
         ["command"] => command::read(table, folder),
         ["store"] => stored(table, id, stores, taken),
@@ -78,7 +81,14 @@ fn destination(
             table.wrong_itself(format!("it has {}", several.join(" and ")), Some(hint));
             None
         }
-    }
+    };
+    Some(DestinationConfig { waiting: waiting?, ..found? })
+}
+
+/// Notes every key that no destination of this kind has; `known` are those that not every destination has.
+fn only(table: &Table<'_>, what: &str, known: &[&str]) {
+    let known: Vec<&str> = known.iter().chain(&waiting::KEYS).copied().collect();
+    table.only(what, &known);
 }
 
 /// A destination in one of the `[stores.NAME]`.

@@ -9,7 +9,7 @@ use super::super::document::{Found, Table};
 use super::super::references::{self, Reference, Source};
 use super::super::stores::FoundStore;
 use super::super::{DestinationConfig, DestinationSettings, StoreSettings};
-use super::Taken;
+use super::{Taken, Waiting, only};
 
 /// Where a secret engine is mounted unless a store says otherwise: where Vault's own tools look for it.
 const MOUNT: &str = "secret";
@@ -77,7 +77,7 @@ pub(super) fn read(
     taken: &mut Taken,
 ) -> Option<DestinationConfig> {
     const METADATA: &str = "custom_metadata";
-    table.only("a Vault destination", &["store", "path", "key", METADATA, "destroy_old_versions"]);
+    only(table, "a Vault destination", &["store", "path", "key", METADATA, "destroy_old_versions"]);
     let path = table.needed_text("path", "the secret's path below the mount, as in \"billing/idp\"");
     let key = table.needed_text("key", "the secret's key, as in \"client_secret\"");
     let described = !table.has(METADATA) || table.flag(METADATA);
@@ -102,6 +102,7 @@ pub(super) fn read(
     Some(DestinationConfig {
         name: format!("{store}:{place}"),
         settings: DestinationSettings::Vault(VaultKeyConfig { store, place, described, destroys }),
+        waiting: Waiting::default(),
     })
 }
 
