@@ -161,6 +161,8 @@ impl AttemptRun<'_> {
         let pause = self.pause(error);
         self.doing(&format!("waiting {} s, since the vendor is busy", pause.as_secs().max(1)));
         self.shift.wait(pause).await?;
+        // It leaves without a record of its own, whose fence would stop a worker that was overtaken meanwhile.
+        self.shift.still_ours().await?;
         self.put_off += pause;
         self.unsent = true;
         Ok(Turn::On)
