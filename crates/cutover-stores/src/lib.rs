@@ -25,14 +25,14 @@ mod vault;
 
 #[cfg(feature = "aws")]
 pub use aws::{AwsCredentials, AwsOptions, AwsPlace, AwsSecret, AwsStore, AwsStoreError, InvalidSecret};
-#[cfg(feature = "command")]
-pub use command::{CommandDestination, InvalidProgram, Program};
-#[cfg(feature = "age")]
-pub use file::{AgeError, AgeKeys, AgeRecipient};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use column::{Column, ColumnDestination, ColumnError, ColumnOptions, ColumnStore, InvalidColumn, Rekeyed, read};
+#[cfg(feature = "command")]
+pub use command::{CommandDestination, InvalidProgram, Program};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use commits::Commits;
+#[cfg(feature = "age")]
+pub use file::{AgeError, AgeKeys, AgeRecipient};
 #[cfg(feature = "file")]
 pub use file::{FileDestination, InvalidEntry};
 #[cfg(feature = "postgres")]

@@ -8,8 +8,8 @@ use cutover_core::{ClientSecret, TargetId};
 use cutover_engine::{Destination, DestinationError, Holding, Label, Labels, Patience, Version};
 use zeroize::Zeroizing;
 
-use self::program::{DYING_TIME, OUTPUT_BYTES_MAX};
 pub(crate) use self::program::{Call, Ran};
+use self::program::{DYING_TIME, OUTPUT_BYTES_MAX};
 pub use self::program::{InvalidProgram, Program};
 
 /// The status that says that there is no secret under a label (`EX_NOINPUT`).

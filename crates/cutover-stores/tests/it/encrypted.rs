@@ -89,7 +89,8 @@ mod with_age {
         for armored in [false, true] {
             let arguments: &[&str] = if armored { &["-a", "-r", &to] } else { &["-r", &to] };
             fs::write(&path, age(arguments, &clear)).expect("written");
-            let destination = FileDestination::json(&path, "key").expect("a key").with_mode(0o644).encrypted(pair.keys());
+            let destination =
+                FileDestination::json(&path, "key").expect("a key").with_mode(0o644).encrypted(pair.keys());
             let old = destination.read(Label::Current).await.expect("readable").expect("there");
             assert_eq!(old.expose(), "old");
             rotate(&destination, "new").await;

@@ -12,17 +12,17 @@ mod destination_contract;
 mod encrypted;
 #[cfg(feature = "file")]
 mod file;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-mod journal_contract;
 #[cfg(all(feature = "command", feature = "webhook"))]
 mod hooks;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod journal_contract;
 mod key_file;
-#[cfg(feature = "file")]
-mod whole_file;
 #[cfg(feature = "postgres")]
 mod postgres_journal;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "file")]
+mod whole_file;
 #[cfg(feature = "aws")]
 mod with_aws;
 #[cfg(feature = "vault")]
