@@ -147,6 +147,11 @@ impl Case<'_> {
         self.fixture.map_or(self.draw.cases, |fixture| fixture.cases(self.draw.cases))
     }
 
+    /// Whether the subject is one of many forms of a vendor, which is checked at length as it is by itself.
+    pub(crate) fn is_on_a_form(&self) -> bool {
+        !self.subject.runs_engine()
+    }
+
     /// Whether there is a subject of its own for each generated sequence.
     pub(crate) fn can_begin_anew(&self) -> bool {
         self.fixture.is_some()

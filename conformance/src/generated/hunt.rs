@@ -29,6 +29,8 @@ where
 {
     let draw = case.draw();
     let mut played = 0;
+    // They were found on vendors as they are by themselves, and are tried on those, not on each of the many forms.
+    let found = if case.is_on_a_form() { "" } else { found };
     for seed in seeds(found).chain((0..cases).map(|nth| draw.seed_of(nth))) {
         let Some(mut tree) = tree(&strategy, seed) else { continue };
         let (stop, steps) = match played_anew(case, &play, tree.current()).await {
