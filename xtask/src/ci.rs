@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: what CI runs, and all it runs.
 
 use crate::run::{Done, cargo, cargo_command, run, say};
-use crate::{crash, deps, sdks, test};
+use crate::{crash, deps, fuzz, sdks, test};
 
 /// Everything that has to hold before a change lands, cheapest first; the vendors' own clients only when asked for.
 pub(crate) fn ci(with_sdks: bool) -> Done {
@@ -11,6 +11,8 @@ pub(crate) fn ci(with_sdks: bool) -> Done {
     deps::deps()?;
     say("== clippy");
     cargo("clippy", &["--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"], &[])?;
+    say("== fuzz targets");
+    fuzz::check()?;
     say("== docs");
     run(cargo_command("doc")
         .args(["--workspace", "--no-deps", "--all-features", "--document-private-items", "--locked"])

@@ -1,13 +1,14 @@
 //! `cargo xtask fuzz`: arbitrary answers to the vendor clients, guided by what they reach.
 //!
-//! Not part of `ci`: it runs for as long as it is told to, and needs a tool that a machine may not have.
+//! Not part of `ci`, which only compiles the targets: it runs for as long as it is told to, and needs a tool that a machine may not have.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
 
-use crate::run::{Done, cargo, root, run, say};
+use crate::run::{Done, cargo, cargo_command, root, run, say};
 
 /// What to fuzz, and for how long.
 #[derive(clap::Args)]
@@ -36,21 +37,51 @@ pub(crate) fn fuzz(args: &Args) -> Done {
         return cargo("run", &["--quiet", "-p", "cutover-conformance", "--example", "fuzz_seeds"], &[]);
     }
     has_cargo_fuzz()?;
-    let all = [Vendor::Stytch, Vendor::Hopae, Vendor::Zitadel];
-    args.vendor.as_ref().map_or(&all[..], std::slice::from_ref).iter().try_for_each(|vendor| one(*vendor, args.seconds))
+    args.vendor.as_ref().map_or(&ALL[..], std::slice::from_ref).iter().try_for_each(|vendor| one(*vendor, args.seconds))
+}
+
+const ALL: [Vendor; 3] = [Vendor::Stytch, Vendor::Hopae, Vendor::Zitadel];
+
+impl Vendor {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Stytch => "cutover-stytch",
+            Self::Hopae => "cutover-hopae",
+            Self::Zitadel => "cutover-zitadel",
+        }
+    }
+
+    /// Where its target is, with the same versions as everything else is built with.
+    fn folder(self) -> Done<PathBuf> {
+        let folder = root().join("crates").join(self.name()).join("fuzz");
+        let lock = folder.join("Cargo.lock");
+        fs::copy(root().join("Cargo.lock"), &lock).map_err(|error| format!("{}: {error}", lock.display()))?;
+        Ok(folder)
+    }
+}
+
+/// Checks that every target compiles: part of `ci`, since a target that nobody fuzzes for a while rots. Needs neither
+/// cargo-fuzz nor a C++ compiler.
+pub(crate) fn check() -> Done {
+    ALL.into_iter().try_for_each(|vendor| {
+        let target = root().join("target");
+        run(cargo_command("check")
+            .arg("--quiet")
+            .arg("--manifest-path")
+            .arg(vendor.folder()?.join("Cargo.toml"))
+            .arg("--target-dir")
+            .arg(&target)
+            // As the workspace has it, so that what is checked for the one is checked for the other.
+            .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+            // Nothing is linked, so what would be linked is not built.
+            .env("CUSTOM_LIBFUZZER_PATH", target.join("none.a")))
+    })
 }
 
 fn one(vendor: Vendor, seconds: u64) -> Done {
-    let name = match vendor {
-        Vendor::Stytch => "cutover-stytch",
-        Vendor::Hopae => "cutover-hopae",
-        Vendor::Zitadel => "cutover-zitadel",
-    };
+    let name = vendor.name();
     say(&format!("== {name}, {seconds} s"));
-    let folder = root().join("crates").join(name).join("fuzz");
-    // The same versions as everything else is built with.
-    let lock = folder.join("Cargo.lock");
-    fs::copy(root().join("Cargo.lock"), &lock).map_err(|error| format!("{}: {error}", lock.display()))?;
+    let folder = vendor.folder()?;
     // What is found goes to the first folder; the seeds that are committed stay as they are.
     let found = root().join("target/fuzz-corpus").join(name);
     fs::create_dir_all(&found).map_err(|error| format!("{}: {error}", found.display()))?;

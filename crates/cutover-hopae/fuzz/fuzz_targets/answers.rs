@@ -44,7 +44,7 @@ async fn call(client: &Client, operation: &str) {
         "inspect" => drop(check(Rotator::apps(client.clone()).inspect(&target()).await)),
         "verify" => {
             let verdict = Rotator::apps(client.clone()).verify(&target(), &ClientSecret::new("s")).await;
-            drop(check(verdict));
+            let _ = check(verdict);
         }
         other => panic!("{other} is not called"),
     }
