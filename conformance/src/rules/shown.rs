@@ -91,7 +91,7 @@ fn is_secret_to_readers(case: &Case<'_>) -> Result<(), Stop> {
 async fn so_5(case: &Case<'_>) -> Result<(), Stop> {
     is_secret_to_readers(case)?;
     let (target, _) = case.fresh_target().await?;
-    case.shows_none("reading it before", &case.done(Ask::Get(&target)).await?)?;
+    case.shows_none("reading it before it is rotated", &case.done(Ask::Get(&target)).await?)?;
     let (kept, _) = case.issue_new(&target).await?;
     case.shows_none("reading it after a secret was issued", &case.done(Ask::Get(&target)).await?)?;
     if case.rotator().profile().style() == Style::TwoPhase {
