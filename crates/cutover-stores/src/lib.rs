@@ -18,6 +18,8 @@ mod file;
 pub mod hooks;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_url;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "vault")]

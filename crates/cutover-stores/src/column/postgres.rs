@@ -1,19 +1,19 @@
 //! PostgreSQL, as a database whose other tables belong to somebody else.
 
 use std::fmt;
-use std::str::FromStr as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_core::ClientSecret;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, Postgres, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::postgres::{PgArguments, PgPool, PgPoolOptions, PgRow};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _, TypeInfo as _, ValueRef as _};
 use zeroize::Zeroizing;
 
 use super::database::{Cell, Database, Dialect, Given, Row, Session};
 use super::failure::Failure;
 use super::store::ColumnOptions;
+use crate::postgres_url;
 
 /// A PostgreSQL server, and one database in it.
 pub(crate) struct PostgresDatabase {
@@ -34,32 +34,7 @@ impl PostgresDatabase {
     ///
     /// TLS with a certificate that is checked, unless the URL says otherwise or the server is on this machine.
     pub(crate) fn new(url: &ClientSecret, options: &ColumnOptions) -> Result<Self, Failure> {
-        // The parser's own words may quote the URL, and with it a password.
-        let malformed = || {
-            Failure::lasting(
-                "it is no URL like postgres://user@host:5432/database; a password in it has to be percent-encoded",
-            )
-        };
-        if !["postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme)) {
-            return Err(malformed());
-        }
-        if !url.expose().split_once('?').is_none_or(|(_, query)| query.split('&').all(is_known)) {
-            // The driver would write it into a log, and somebody may have misspelt `password`.
-            return Err(Failure::lasting("its URL has a parameter that is not known"));
-        }
-        let mut connect =
-            PgConnectOptions::from_str(url.expose()).map_err(|_| malformed())?.disable_statement_logging();
-        let near = connect.get_socket().is_some()
-            || connect.get_host().starts_with('/')
-            || is_this_machine(connect.get_host());
-        let says = ["sslmode=", "ssl-mode="].iter().any(|key| url.expose().contains(key))
-            || std::env::var_os("PGSSLMODE").is_some();
-        if !near && !says {
-            connect = connect.ssl_mode(PgSslMode::VerifyFull);
-        }
-        if connect.get_application_name().is_none() {
-            connect = connect.application_name("cutover");
-        }
+        let connect = postgres_url::options(url).map_err(Failure::lasting)?;
         let shown = format!("{}/{}", connect.get_host(), connect.get_database().unwrap_or(connect.get_username()));
         let pool = PgPoolOptions::new().max_connections(options.connections).acquire_timeout(options.timeout);
         Ok(Self { shown, pool: pool.connect_lazy_with(connect), begin: begin(options) })
@@ -88,37 +63,6 @@ fn begin(options: &ColumnOptions) -> String {
         millis(options.timeout),
         millis(options.timeout),
     )
-}
-
-/// Whether the driver knows a parameter of a URL.
-fn is_known(parameter: &str) -> bool {
-    let key = parameter.split_once('=').map_or(parameter, |(key, _)| key);
-    let known = [
-        "sslmode",
-        "ssl-mode",
-        "sslrootcert",
-        "ssl-root-cert",
-        "ssl-ca",
-        "sslcert",
-        "ssl-cert",
-        "sslkey",
-        "ssl-key",
-        "statement-cache-capacity",
-        "host",
-        "hostaddr",
-        "port",
-        "dbname",
-        "user",
-        "password",
-        "application_name",
-        "options",
-    ];
-    key.is_empty() || known.contains(&key) || key.starts_with("options[") || key.starts_with("options%5B")
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[async_trait]
@@ -244,33 +188,8 @@ fn failure(error: sqlx::Error) -> Failure {
 mod tests {
     use super::*;
 
-    fn mode(url: &str) -> Result<PgSslMode, Failure> {
-        let connect = PostgresDatabase::new(&ClientSecret::new(url), &ColumnOptions::default())?;
-        Ok(connect.pool.connect_options().get_ssl_mode())
-    }
-
     #[tokio::test]
-    async fn a_server_elsewhere_has_to_show_a_certificate_unless_the_url_says_otherwise() {
-        let mode = |url: &str| format!("{:?}", mode(url).expect("a URL"));
-        assert_eq!(mode("postgres://u:hunter2@db.example/app"), "VerifyFull");
-        assert_eq!(mode("postgresql://u@db.example/app?sslmode=require"), "Require");
-        for near in ["localhost", "127.0.0.1", "[::1]"] {
-            assert_eq!(mode(&format!("postgres://u@{near}:5433/app")), "Prefer");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_malformed_url_is_refused_without_being_quoted_and_debug_shows_no_password() {
-        for url in [
-            "hunter2",
-            "http://u:hunter2@db/x",
-            "postgres://u:hunter2@db:port/x",
-            "postgres://u@db/x?sslmode=require&pasword=hunter2",
-            "",
-        ] {
-            let error = mode(url).expect_err("no URL");
-            assert!(!error.sentence().contains("hunter2"), "{error:?}");
-        }
+    async fn what_is_said_of_a_database_holds_no_password() {
         let url = ClientSecret::new("postgres://u:hunter2@db.example/app");
         let database = PostgresDatabase::new(&url, &ColumnOptions::default()).expect("a URL");
         assert_eq!(format!("{database:?}"), "PostgresDatabase { at: \"db.example/app\", .. }");
