@@ -1,7 +1,9 @@
 //! `cutover verify`: whether the vendors accept the secrets that are in the destinations.
 
+use std::sync::Arc;
+
 use cutover::engine::{Job, Label};
-use cutover::{Verdict, chain};
+use cutover::{Clock, SystemClock, Verdict, chain};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
@@ -43,7 +45,9 @@ struct InDestination {
 pub(super) async fn run(context: &Context, names: &[cutover::TargetId]) -> Result<Exit, CliError> {
     let config = context.config()?;
     let targets = context.chosen(&config, names)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
+    let jobs: Vec<_> = jobs.iter().map(|job| job.patient(&clock)).collect();
     let width = column(targets.iter().map(|target| target.target.id().as_str()));
     let one = |(target, job)| async move {
         let verified = verify(target, job).await;
