@@ -55,7 +55,8 @@ async fn a_fleet_that_is_killed_again_and_again_loses_no_secret_and_is_brought_t
     for targets in [9, EACH - 8, EACH - 28, 20] {
         dies_after(&vendors, began, targets).await;
         let rotated = every_destination_has_a_good_secret(&vendors, EACH).await;
-        assert!(before + targets <= rotated && rotated < 3 * EACH, "{rotated} after {before} and {targets}");
+        // The last vendor's wait until they have settled, and leave their places to others: all are under way at once.
+        assert!(before + targets <= rotated && rotated <= 3 * EACH, "{rotated} after {before} and {targets}");
         before = rotated;
     }
     let rest = vendors.run(&["rotate", "--all", "--not-since", began]).await;
