@@ -42,6 +42,7 @@ pub(super) enum Work {
         caution: Caution,
     },
     /// A new rotation or an unfinished one, of what other workers leave.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only a journal in PostgreSQL is shared"))]
     Share,
     /// An unfinished one, where there is one.
     Resume,

@@ -133,6 +133,12 @@ impl<'d> Table<'d> {
         Some(found)
     }
 
+    /// The string under `key`, which need not be there and is not empty if it is; the outer `None` is for one that is
+    /// wrong, and `hint` says what it is.
+    pub(super) fn optional_text(&self, key: &str, hint: &str) -> Option<Option<Found<&'d str>>> {
+        if self.has(key) { self.needed_text(key, hint).map(Some) } else { Some(None) }
+    }
+
     /// The table under `key`.
     pub(super) fn table(&self, key: &str) -> Option<Table<'d>> {
         let found = self.value(key)?;

@@ -26,16 +26,18 @@ use zeroize::Zeroizing;
 
 use document::Document;
 
-pub(crate) use destinations::Waiting;
 #[cfg(feature = "aws")]
-pub(crate) use destinations::aws::{AwsKeysConfig, AwsSecretConfig, AwsStoreConfig};
-pub(crate) use destinations::vault::{VaultCaller, VaultKeyConfig, VaultStoreConfig};
+pub(crate) use destinations::AwsSecretConfig;
+pub(crate) use destinations::{VaultKeyConfig, Waiting};
 pub(crate) use document::nearest;
 pub(crate) use journal::{JournalConfig, JournalPlace};
 pub(crate) use keys::KeysConfig;
 use kinds::VendorType;
 pub(crate) use problem::{ConfigError, Problem};
 pub(crate) use references::{Reference, Source};
+#[cfg(feature = "aws")]
+pub(crate) use stores::{AwsKeysConfig, AwsStoreConfig};
+pub(crate) use stores::{VaultCaller, VaultStoreConfig};
 
 /// The name of the configuration file unless one is given.
 pub(crate) const FILE_NAME: &str = "cutover.toml";

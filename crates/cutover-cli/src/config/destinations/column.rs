@@ -1,40 +1,15 @@
-//! Destinations in database columns, and the databases that they are in.
-
-use std::path::Path;
+//! Destinations in database columns.
 
 use cutover::TargetId;
 use cutover::stores::{Column, InvalidColumn};
 
 use super::super::document::{Found, Table};
-use super::super::references::{self, Source};
 use super::super::stores::FoundStore;
-use super::super::{ColumnsConfig, DatabasePlace, DestinationConfig, DestinationSettings, StoreSettings, keys};
+use super::super::{ColumnsConfig, DatabasePlace, DestinationConfig, DestinationSettings, StoreSettings};
 use super::{Taken, Waiting, only};
 
 /// What only a table of the user's own needs.
 const OF_A_TABLE: [&str; 7] = ["column", "where", "pending", "previous", "version", "insert", "plaintext"];
-
-/// A store with `type = "sqlite"`.
-pub(in crate::config) fn sqlite(table: &Table<'_>, folder: &Path) -> Option<ColumnsConfig> {
-    table.only("an SQLite store", &["type", "path", "key"]);
-    let path = table.needed_text("path", "the database that applications read, as in \"app.db\"");
-    let keys = keys::needed(table, "key", folder);
-    Some(ColumnsConfig { place: DatabasePlace::Sqlite(folder.join(path?.value)), keys: keys? })
-}
-
-/// A store with `type = "postgres"`.
-pub(in crate::config) fn postgres(table: &Table<'_>, folder: &Path) -> Option<ColumnsConfig> {
-    table.only("a PostgreSQL store", &["type", "url", "key"]);
-    let url = references::needed(table, "url", folder, "the URL of the database");
-    let keys = keys::needed(table, "key", folder);
-    let url = url?;
-    if matches!(url.source, Source::Injected) {
-        let hint = "name where its URL is, as in { env = \"DATABASE_URL\" }".to_owned();
-        table.wrong_itself("no gateway stands in front of a database", Some(hint));
-        return None;
-    }
-    Some(ColumnsConfig { place: DatabasePlace::Postgres(url), keys: keys? })
-}
 
 /// A destination with `store`, where that is a database.
 pub(super) fn read(
@@ -163,7 +138,9 @@ fn ok<T>(table: &Table<'_>, found: &Found<T>, column: Result<Column, InvalidColu
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Config;
+    use std::path::Path;
+
+    use super::super::super::{Config, Reference};
     use super::*;
 
     fn parse(destination: &str, store: &str) -> Result<Config, String> {
@@ -205,7 +182,7 @@ mod tests {
                      key = { file = \"new.key\", also = [{ file = \"old.key\" }, { env = \"OLDER\" }] }";
         let config = parse("", store).expect("it is good");
         let StoreSettings::Columns(columns) = &config.stores["app"].settings else { panic!("no database") };
-        let named = |reference: &references::Reference| format!("{} {}", reference.key, reference.source);
+        let named = |reference: &Reference| format!("{} {}", reference.key, reference.source);
         assert_eq!(named(&columns.keys.current), "stores.app.key the file new.key");
         let also: Vec<String> = columns.keys.also.iter().map(named).collect();
         assert_eq!(

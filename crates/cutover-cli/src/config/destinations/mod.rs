@@ -1,11 +1,11 @@
 //! `[[targets.destinations]]`: one file for each kind.
 
 #[cfg(feature = "aws")]
-pub(super) mod aws;
-pub(super) mod column;
+mod aws;
+mod column;
 mod command;
 mod file;
-pub(super) mod vault;
+mod vault;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -17,8 +17,11 @@ use super::DestinationConfig;
 use super::document::{Found, Table, nearest};
 use super::stores::{FoundStore, StoreType};
 
+#[cfg(feature = "aws")]
+pub(crate) use aws::AwsSecretConfig;
 pub(super) use command::{program, timeout};
 pub(super) use file::Taken;
+pub(crate) use vault::VaultKeyConfig;
 pub(crate) use waiting::Waiting;
 
 /// The keys that say which kind a destination is of.

@@ -1,46 +1,11 @@
-//! Destinations in HashiCorp Vault or OpenBao, and the servers that they are in.
+//! Destinations in HashiCorp Vault or OpenBao.
 
-use std::path::{Path, PathBuf};
-
-use cutover::http::BaseUrl;
 use cutover::stores::VaultPlace;
 
 use super::super::document::{Found, Table};
-use super::super::references::{self, Reference, Source};
 use super::super::stores::FoundStore;
 use super::super::{DestinationConfig, DestinationSettings, StoreSettings};
 use super::{Taken, Waiting, only};
-
-/// Where a secret engine is mounted unless a store says otherwise: where Vault's own tools look for it.
-const MOUNT: &str = "secret";
-/// Where Kubernetes puts a pod's JWT.
-const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-const AUTH: &str = "auth = { token = { env = \"VAULT_TOKEN\" } }, { approle = { role_id = \"...\", secret_id = { file = \
-                    \"...\" } } }, { kubernetes = { role = \"...\" } } or { token = \"injected\" } behind a Vault Agent";
-
-/// A store with `type = "vault"`.
-#[derive(Debug)]
-pub(crate) struct VaultStoreConfig {
-    /// The server.
-    pub(crate) base_url: BaseUrl,
-    /// The namespace, where there is one.
-    pub(crate) namespace: Option<String>,
-    /// Where the key-value store is mounted.
-    pub(crate) mount: String,
-    /// Who calls.
-    pub(crate) caller: VaultCaller,
-}
-
-/// Who calls Vault.
-#[derive(Debug)]
-pub(crate) enum VaultCaller {
-    /// The holder of a token.
-    Token(Reference),
-    /// An AppRole.
-    AppRole { mount: Option<String>, role_id: String, secret_id: Option<Reference> },
-    /// A Kubernetes service account.
-    Kubernetes { mount: Option<String>, role: String, jwt: PathBuf },
-}
 
 /// One key of a secret in a store.
 #[derive(Clone, Debug)]
@@ -53,20 +18,6 @@ pub(crate) struct VaultKeyConfig {
     pub(crate) described: bool,
     /// Whether old versions are to be destroyed.
     pub(crate) destroys: bool,
-}
-
-/// A store with `type = "vault"`.
-pub(in crate::config) fn store(table: &Table<'_>, folder: &Path) -> Option<VaultStoreConfig> {
-    table.only("a Vault store", &["type", "url", "namespace", "mount", "auth"]);
-    let base_url = table.needed_text("url", "the server, as in \"https://vault.example.com:8200\"").and_then(|url| {
-        let parsed = BaseUrl::parse(url.value);
-        parsed.map_err(|error| table.wrong(&url, error.to_string(), None)).ok()
-    });
-    let namespace = optional_text(table, "namespace", "a namespace, as in \"team\"");
-    let mount = optional_text(table, "mount", "where the key-value store is mounted, as in \"secret\"");
-    let caller = caller(table, folder);
-    let mount = mount?.map_or_else(|| MOUNT.to_owned(), str::to_owned);
-    Some(VaultStoreConfig { base_url: base_url?, namespace: namespace?.map(str::to_owned), mount, caller: caller? })
 }
 
 /// A destination with `store`, where that is a Vault.
@@ -106,74 +57,12 @@ pub(super) fn read(
     })
 }
 
-fn caller(table: &Table<'_>, folder: &Path) -> Option<VaultCaller> {
-    if !table.has("auth") {
-        table.missing("auth", &format!("who calls: {AUTH}"));
-        return None;
-    }
-    let auth = table.table("auth")?;
-    let forms = ["token", "approle", "kubernetes"];
-    auth.only("auth", &forms);
-    let given: Vec<_> = forms.into_iter().filter(|form| auth.has(form)).collect();
-    match given.as_slice() {
-        ["token"] => references::needed(&auth, "token", folder, "the token").map(VaultCaller::Token),
-        ["approle"] => app_role(&auth.table("approle")?, folder),
-        ["kubernetes"] => kubernetes(&auth.table("kubernetes")?, folder),
-        [] => {
-            auth.wrong_itself("it says not who calls", Some(AUTH.to_owned()));
-            None
-        }
-        several => {
-            auth.wrong_itself(format!("it has {}", several.join(" and ")), Some(format!("it is one of {AUTH}")));
-            None
-        }
-    }
-}
-
-fn app_role(table: &Table<'_>, folder: &Path) -> Option<VaultCaller> {
-    table.only("an AppRole", &["role_id", "secret_id", "mount"]);
-    let role_id = table.needed_text("role_id", "the role's id, which is no secret");
-    let mount = optional_text(table, "mount", "where AppRole is mounted below auth/, as in \"approle\"");
-    let secret_id = match table.has("secret_id") {
-        true => Some(references::needed(table, "secret_id", folder, "the secret id")?),
-        false => None,
-    };
-    if let Some(Reference { source: Source::Injected, .. }) = secret_id {
-        let hint = "behind a Vault Agent, write auth = { token = \"injected\" }".to_owned();
-        table.wrong_itself("no gateway adds a secret id", Some(hint));
-        return None;
-    }
-    let mount = mount?.map(str::to_owned);
-    Some(VaultCaller::AppRole { mount, role_id: role_id?.value.to_owned(), secret_id })
-}
-
-fn kubernetes(table: &Table<'_>, folder: &Path) -> Option<VaultCaller> {
-    table.only("a Kubernetes login", &["role", "jwt", "mount"]);
-    let role = table.needed_text("role", "the role in Vault that the service account may take");
-    let mount = optional_text(table, "mount", "where Kubernetes is mounted below auth/, as in \"kubernetes\"");
-    let jwt = if table.has("jwt") {
-        let jwt = references::needed(table, "jwt", folder, "the service account's token")?;
-        let Source::File { path, .. } = jwt.source else {
-            let hint =
-                format!("it is { } unless you name another", "{ file = \"".to_owned() + SERVICE_ACCOUNT + "\" }");
-            table.wrong_itself("the JWT has to be in a file, since it is replaced from time to time", Some(hint));
-            return None;
-        };
-        path
-    } else {
-        PathBuf::from(SERVICE_ACCOUNT)
-    };
-    Some(VaultCaller::Kubernetes { mount: mount?.map(str::to_owned), role: role?.value.to_owned(), jwt })
-}
-
-/// A text that need not be there, and is not empty if it is. The outer `None` is for one that is wrong.
-fn optional_text<'d>(table: &Table<'d>, key: &str, hint: &str) -> Option<Option<&'d str>> {
-    if table.has(key) { table.needed_text(key, hint).map(|found| Some(found.value)) } else { Some(None) }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::super::Config;
+    use super::super::super::stores::SERVICE_ACCOUNT;
     use super::*;
 
     const TOKEN: &str =

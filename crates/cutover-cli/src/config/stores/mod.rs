@@ -1,13 +1,21 @@
 //! `[stores.NAME]`: what several destinations share, such as a server and the credential for it.
 
+#[cfg(feature = "aws")]
+mod aws;
+mod columns;
+mod vault;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
-#[cfg(feature = "aws")]
-use super::destinations::aws;
-use super::destinations::{column, vault};
 use super::document::{Table, nearest};
 use super::{StoreConfig, StoreSettings};
+
+#[cfg(feature = "aws")]
+pub(crate) use aws::{AwsKeysConfig, AwsStoreConfig};
+#[cfg(test)]
+pub(super) use vault::SERVICE_ACCOUNT;
+pub(crate) use vault::{VaultCaller, VaultStoreConfig};
 
 /// A store of the file: its type as far as that is known, and its settings unless something is wrong with them.
 #[derive(Debug)]
@@ -75,11 +83,11 @@ fn store_type(table: &Table<'_>) -> Option<StoreType> {
 
 fn settings(kind: StoreType, table: &Table<'_>, folder: &Path) -> Option<StoreSettings> {
     match kind {
-        StoreType::Sqlite => column::sqlite(table, folder).map(StoreSettings::Columns),
-        StoreType::Postgres => column::postgres(table, folder).map(StoreSettings::Columns),
-        StoreType::Vault => vault::store(table, folder).map(StoreSettings::Vault),
+        StoreType::Sqlite => columns::sqlite(table, folder).map(StoreSettings::Columns),
+        StoreType::Postgres => columns::postgres(table, folder).map(StoreSettings::Columns),
+        StoreType::Vault => vault::read(table, folder).map(StoreSettings::Vault),
         #[cfg(feature = "aws")]
-        StoreType::Aws => aws::store(table, folder).map(StoreSettings::Aws),
+        StoreType::Aws => aws::read(table, folder).map(StoreSettings::Aws),
         #[cfg(not(feature = "aws"))]
         StoreType::Aws => {
             let hint = "build it with the feature aws".to_owned();
