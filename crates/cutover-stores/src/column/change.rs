@@ -152,7 +152,7 @@ fn forget_previous(there: &Contents, version: Version) -> Change {
 
 fn rekey(there: &Contents, sealer: &Sealer<'_>, plaintext: bool) -> Result<Change, Failure> {
     let anew = |envelope: &Envelope| -> Result<Option<Option<Envelope>>, Failure> {
-        if sealer.is_of_current_key(envelope) {
+        if sealer.stays_sealed(envelope) {
             return Ok(None);
         }
         Ok(Some(Some(sealer.reseal(envelope, envelope.head())?)))

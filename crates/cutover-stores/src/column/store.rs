@@ -169,7 +169,7 @@ impl ColumnStore {
             let sealer = Sealer { keys, target: &target, place: &place };
             for (column, cell) in [("pending", pending), ("previous", previous)] {
                 let Content::Sealed(old) = Content::of(cell)? else { continue };
-                if sealer.is_of_current_key(&old) {
+                if sealer.stays_sealed(&old) {
                     continue;
                 }
                 let new = sealer.reseal(&old, old.head()).map_err(|error| Failure::from(error).about(&place))?;
