@@ -62,7 +62,6 @@ pub(super) async fn run(context: &Context) -> Result<Exit, CliError> {
     let config = context.config()?;
     let (mut rows, mut stores) = (Vec::new(), Vec::new());
     for (name, store) in &config.stores {
-        #[allow(irrefutable_let_patterns, reason = "there may be stores that are no databases")]
         let StoreSettings::Columns(_) = &store.settings else { continue };
         let store = columns::open(&config, name, &context.printer).await?;
         let here = exchanged(context, destinations(&config, name, &store).await).await;
@@ -214,7 +213,6 @@ fn say(context: &Context, stores: &[Beside], journal: Option<&Sealed>) {
 
 /// What is left to do.
 fn next(config: &Config, old_keys_needed: bool, program: &str) -> Option<String> {
-    #[allow(unreachable_patterns, reason = "there may be stores that are no databases")]
     let has_old = |settings: &StoreSettings| match settings {
         StoreSettings::Columns(columns) => !columns.keys.also.is_empty(),
         _ => false,

@@ -34,7 +34,6 @@ impl<'c> Vendors<'c> {
 pub(crate) async fn open(config: &Config, name: &str, printer: &Printer) -> Result<ColumnStore, CliError> {
     let unknown = || CliError::usage(format!("there is no store {name}"), "");
     let found = config.stores.get(name).ok_or_else(unknown)?;
-    #[allow(irrefutable_let_patterns, reason = "there may be stores that are no databases")]
     let StoreSettings::Columns(columns) = &found.settings else { return Err(unknown()) };
     let ColumnsConfig { place, keys } = columns;
     let keys = sealing_keys(keys, printer).await?;
