@@ -20,16 +20,21 @@ pub(super) fn start() -> Done<Started> {
     cache::made(&folder, |folder| {
         run(Command::new("go").arg("version"))?;
         say("building Vault, once: some minutes");
+        // Go keeps gigabytes of modules and objects; inside this folder they go when the program is there.
+        let kept = folder.join("go");
         let built = Command::new("go")
             .current_dir(&source)
             .args(["build", "-trimpath", "-ldflags=-s -w", "-o"])
             .arg(folder.join("vault"))
             .arg(".")
-            .env("GOFLAGS", "-mod=readonly")
+            // Modules are read-only otherwise, and then nobody could remove them.
+            .env("GOFLAGS", "-mod=readonly -modcacherw")
+            .env("GOMODCACHE", kept.join("modules"))
+            .env("GOCACHE", kept.join("objects"))
             .output();
         let built = built.map_err(|error| format!("go did not start: {error}"))?;
         if built.status.success() {
-            return Ok(());
+            return std::fs::remove_dir_all(&kept).map_err(|error| format!("{}: {error}", kept.display()));
         }
         let said = String::from_utf8_lossy(&built.stderr);
         Err(format!("it cannot be built: {}", said.lines().last().unwrap_or_default()))
