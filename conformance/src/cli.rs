@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::report::{Colours, Kill, Report};
+use crate::kills::Kill;
+use crate::report::{Colours, Report};
 use crate::suite::{self, Watcher, quoted};
 use crate::{Draw, Fixture, Progress, Rule, Stop, Subject, Suite, emulated, mutants, remote, rules};
 

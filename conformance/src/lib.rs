@@ -9,6 +9,7 @@ mod draw;
 pub mod emulated;
 pub mod engine;
 mod generated;
+pub mod kills;
 mod listener;
 mod model;
 pub mod mutants;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use cutover_conformance::cli::{self, Failed};
-use cutover_conformance::mutants;
+use cutover_conformance::{kills, mutants};
 
 const PROGRAM: &str = "cargo xtask conformance";
 
@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
 }
 
 async fn write_kills() -> ExitCode {
-    let record = mutants::record(&mutants::run().await);
+    let record = kills::record(&mutants::run().await);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/kills.json");
     match std::fs::write(path, record) {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,8 +6,6 @@ use zeroize::Zeroizing;
 
 use cutover_core::ClientSecret;
 
-use crate::report::prefix;
-
 /// How many bytes of a secret in a row give it away: more than the four by which vendors name one.
 const PART: usize = 8;
 
@@ -87,7 +85,7 @@ impl Parts {
 
     /// `text`, cut at 64 KiB, with [`HIDDEN`] wherever some part was.
     pub(crate) fn scrub(&self, text: &str) -> String {
-        let shown = prefix(text, TEXT_MAX);
+        let shown = &text[..text.floor_char_boundary(TEXT_MAX)];
         let found = |at: usize| Some((at, self.at(shown.as_bytes(), at)?));
         let Some(first) = (0..shown.len()).find_map(found) else { return shown.to_owned() };
         let mut marked = vec![false; shown.len()];

@@ -11,7 +11,7 @@ use self::subject::Invented;
 use self::vendor::{Bug, Kind};
 use super::Mutant;
 use crate::Fixture;
-use crate::report::Layer;
+use crate::kills::Layer;
 
 /// What is wrong, its name, where, the rule that has to notice, and the kind of vendor that has it.
 type Entry = (Bug, &'static str, Layer, &'static str, Kind);

@@ -8,7 +8,7 @@ mod who;
 
 use super::Mutant;
 use super::between::{Between, Wrong};
-use crate::report::Layer;
+use crate::kills::Layer;
 use crate::{Fixture, emulated};
 
 const M2M: &[&str] = &["stytch m2m"];

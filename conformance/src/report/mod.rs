@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::kills::Kill;
 use crate::{Outcome, Rule, Skip};
 
 pub(crate) use json::rules_json;
 pub use terminal::Colours;
-pub(crate) use text::prefix;
 use view::CheckView;
 
 /// Everything that one run found.
@@ -65,31 +65,6 @@ pub struct Cell {
     pub took: Duration,
     /// Says so when the rule applied and was expected not to, or the other way round.
     pub unexpected: Option<String>,
-}
-
-/// What came of one wrong vendor, adapter or engine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kill {
-    /// What is wrong, as a short name.
-    pub mutant: String,
-    /// What is wrong: a vendor, an adapter or an engine.
-    pub layer: Layer,
-    /// The rule that has to notice.
-    pub named: &'static str,
-    /// The rules that noticed.
-    pub killed_by: Vec<&'static str>,
-}
-
-/// Which part of a subject is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layer {
-    /// What the vendor does.
-    Vendor,
-    /// What the adapter makes of it.
-    Adapter,
-    /// What the engine does with both.
-    Engine,
 }
 
 /// How many cells there are of each kind.
@@ -154,13 +129,6 @@ impl Report {
     /// The cell of one rule on one subject.
     pub fn cell(&self, rule: &str, subject: &str) -> Option<&Cell> {
         self.cells.iter().find(|cell| cell.rule.id == rule && cell.subject == subject)
-    }
-}
-
-impl Kill {
-    /// Whether the rule that has to notice did.
-    pub fn is_by_name(&self) -> bool {
-        self.killed_by.contains(&self.named)
     }
 }
 

@@ -90,7 +90,7 @@ pub(super) fn cut(text: &str, max: usize) -> Cow<'_, str> {
 }
 
 /// At most `max` bytes of `text`, ending between two characters.
-pub(crate) fn prefix(text: &str, max: usize) -> &str {
+fn prefix(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max.min(text.len()))]
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::text::{NAME_MAX, REASON_MAX, clean, clean_line, clean_steps};
-use super::{Cell, Kill, Layer, Report, Verdict};
-use crate::{Outcome, mutants};
+use super::{Cell, Report, Verdict};
+use crate::Outcome;
+use crate::kills::{self, Kill, Layer};
 
 /// The version of the JSON document; it changes when a program that reads the old one would err.
 pub(super) const VERSION: u32 = 1;
@@ -412,7 +413,7 @@ fn check(report: &Report, cell: &Cell) -> CheckView {
 /// What is on record of the rules of a report.
 fn recorded(report: &Report) -> Vec<KillView> {
     let ids: HashSet<&str> = report.rules.iter().map(|rule| rule.id).collect();
-    let mut kills = mutants::recorded();
+    let mut kills = kills::recorded();
     kills.retain(|kill| ids.contains(kill.named));
     kills.iter_mut().for_each(|kill| kill.killed_by.retain(|rule| ids.contains(rule)));
     kills.iter().map(kill).collect()
@@ -462,10 +463,10 @@ impl Report {
         if self.kills.is_empty() {
             return Vec::new();
         }
-        let mut gaps = mutants::gaps(&self.rules, &self.kills);
+        let mut gaps = kills::gaps(&self.rules, &self.kills);
         // Some of the rules show some of what is on record.
         if crate::rules::all().iter().all(|rule| self.rules.iter().any(|checked| checked.id == rule.id)) {
-            gaps.extend(mutants::differences(&self.kills));
+            gaps.extend(kills::differences(&self.kills));
         }
         gaps
     }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use cutover_conformance::report::Layer;
+use cutover_conformance::kills::Layer;
 use cutover_conformance::{Rule, cli, emulated, mutants, rules};
 
 const AGAIN: &str = "out of date: WRITE_DOCS=1 cargo test -p cutover-conformance --test it docs";

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use cutover_conformance::{mutants, rules};
+use cutover_conformance::{kills, mutants, rules};
 
 #[test]
 fn every_rule_is_named_by_a_mutant_and_no_two_mutants_share_a_name() {
@@ -16,8 +16,8 @@ fn every_rule_is_named_by_a_mutant_and_no_two_mutants_share_a_name() {
 
 #[test]
 fn on_record_every_mutant_is_noticed_by_the_rule_named_for_it_and_every_rule_notices_one() {
-    let record = mutants::recorded();
-    let gaps = mutants::gaps(&rules::all(), &record);
+    let record = kills::recorded();
+    let gaps = kills::gaps(&rules::all(), &record);
     assert!(gaps.is_empty(), "{}", gaps.join("\n"));
     let recorded: Vec<_> = record.iter().map(|kill| (kill.layer, kill.mutant.as_str(), kill.named)).collect();
     let mutants = mutants::all();
@@ -29,19 +29,19 @@ fn on_record_every_mutant_is_noticed_by_the_rule_named_for_it_and_every_rule_not
 async fn a_mutant_is_noticed_by_whom_the_record_says() {
     let all = mutants::all();
     let of_families: Vec<_> = all.iter().step_by(24).cloned().collect();
-    let kills = mutants::kills(&rules::all(), &of_families).await;
-    let differences = mutants::differences(&kills);
+    let found = mutants::kills(&rules::all(), &of_families).await;
+    let differences = kills::differences(&found);
     let others: Vec<_> = differences.iter().filter(|told| !told.contains("is on record only")).collect();
     assert!(others.is_empty(), "{others:#?}");
-    assert_eq!(differences.len(), all.len() - kills.len());
+    assert_eq!(differences.len(), all.len() - found.len());
 }
 
 #[test]
 fn a_mutant_that_is_noticed_by_others_than_the_record_says_is_told() {
-    let mut kills = mutants::recorded();
-    assert_eq!(mutants::differences(&kills), Vec::<String>::new());
-    let lost = kills[0].killed_by.pop().expect("somebody noticed it");
-    let last = kills.pop().expect("there are some").mutant;
-    let told = mutants::differences(&kills);
+    let mut found = kills::recorded();
+    assert_eq!(kills::differences(&found), Vec::<String>::new());
+    let lost = found[0].killed_by.pop().expect("somebody noticed it");
+    let last = found.pop().expect("there are some").mutant;
+    let told = kills::differences(&found);
     assert!(told.len() == 2 && told[0].contains(lost) && told[1].contains(&last), "{told:?}");
 }

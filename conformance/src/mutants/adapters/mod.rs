@@ -22,7 +22,7 @@ use cutover_core::{
 
 use super::behind::Behind;
 use super::{Mutant, emulated};
-use crate::report::Layer;
+use crate::kills::Layer;
 
 /// The kinds of client on which a mutant is run: one where it shows is enough, and fast.
 type Kinds = &'static [&'static str];

@@ -19,7 +19,7 @@ use cutover_engine::{Destination, Job, Journal, Options};
 use super::behind::Behind;
 use super::{Mutant, emulated};
 use crate::engine::{Engine, Rotations, Told, Work};
-use crate::report::Layer;
+use crate::kills::Layer;
 
 /// The kinds of client on which a mutant is run.
 type Kinds = &'static [&'static str];

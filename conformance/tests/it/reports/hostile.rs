@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cutover_conformance::report::{About, Cell, Kill, Layer, Report};
+use cutover_conformance::kills::{Kill, Layer};
+use cutover_conformance::report::{About, Cell, Report};
 use cutover_conformance::{Outcome, Skip, rules};
 
 /// What a vendor might put into an answer.
