@@ -32,7 +32,8 @@ pub use exchange::{Broken, Delivered, Exchange, Ticket};
 pub use faults::{Fault, FaultKind, NotAFault, Ordinals};
 pub use log::LogEntry;
 pub use model::{Model, Request, Response, Switch, UnknownBehaviour};
-pub use seeds::{SeededSecret, Seeds};
+pub use secret::SeededSecret;
+pub use seeds::Seeds;
 pub use vendor::{UnknownVendor, Vendor};
 pub use world::{Builder, ControlError, Emulator, SwitchState, UNROUTED};
 

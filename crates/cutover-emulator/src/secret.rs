@@ -1,4 +1,4 @@
-//! Secrets as a vendor has them: made once, then known by hash only.
+//! Secrets as a vendor has them: made once, told to whoever asked for them, then known by hash only.
 
 use std::fmt;
 
@@ -32,6 +32,29 @@ impl Hash {
 impl fmt::Debug for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hash(..)")
+    }
+}
+
+/// A secret that a caller is told. `Debug` shows nothing of it; `Serialize` shows it.
+#[derive(Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
+pub struct SeededSecret(String);
+
+impl SeededSecret {
+    /// Takes a secret that an emulator made.
+    pub const fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    /// The secret.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SeededSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SeededSecret(..)")
     }
 }
 

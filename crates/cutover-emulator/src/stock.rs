@@ -7,6 +7,11 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::Timestamp;
+
+/// When the seeded objects were made, where a vendor says so: 2026-01-01T00:00:00Z.
+pub(crate) const SEEDED_AT: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
 /// What a model is seeded with.
 pub(crate) trait Seeded {
     /// A seeded thing.

@@ -13,9 +13,9 @@ use crate::disturb;
 use crate::exchange::{Exchange, Ticket};
 use crate::faults::{Fault, FaultKind, NotAFault, pattern_matches};
 use crate::log::{Log, LogEntry, Noted};
-use crate::model::{Request, UnknownBehaviour};
+use crate::model::{Request, Response, UnknownBehaviour};
 use crate::models::Models;
-use crate::seeds::{Seeds, seeds};
+use crate::seeds::Seeds;
 use crate::vendor::{UnknownVendor, Vendor};
 
 /// The name under which requests count that no route of the vendor fits.
@@ -271,7 +271,7 @@ impl Emulator {
     ///
     /// Made again from the seed: the emulator itself keeps none of them.
     pub fn seeds(&self) -> Seeds {
-        seeds(self.shared.recipe.seed, self.shared.recipe.targets)
+        Seeds::of(self.shared.recipe.seed, self.shared.recipe.targets)
     }
 
     fn lock(&self) -> MutexGuard<'_, World> {
@@ -420,7 +420,7 @@ impl World {
     }
 
     /// What is answered by a vendor that does not act, if anything.
-    fn unacted(&self, kind: &FaultKind, vendor: Vendor, request: &Request) -> Option<crate::Response> {
+    fn unacted(&self, kind: &FaultKind, vendor: Vendor, request: &Request) -> Option<Response> {
         match kind {
             FaultKind::TooManyRequests { retry_after } => {
                 Some(self.models.get(vendor).overloaded(self.clock.now(), request, *retry_after))
@@ -438,7 +438,7 @@ impl World {
         request: &Request,
         faults: Vec<FaultKind>,
         late: bool,
-    ) -> crate::Response {
+    ) -> Response {
         let now = self.clock.now();
         let response = self.models.get_mut(vendor).handle(now, request);
         self.count(vendor, operation);
@@ -500,7 +500,7 @@ impl World {
         struck
     }
 
-    fn broken(&self, vendor: Vendor, request: &Request) -> crate::Response {
+    fn broken(&self, vendor: Vendor, request: &Request) -> Response {
         self.models.get(vendor).broken(self.clock.now(), request)
     }
 

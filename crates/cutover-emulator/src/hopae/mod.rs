@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::answer;
 use crate::json::Json;
 use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
-use crate::seeds::SeededSecret;
-use crate::{answer, secret};
+use crate::secret::{self, SeededSecret};
 
 pub use seed::{HopaeSeed, HopaeTarget, OtherWorkspace};
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::seeds::SeededSecret;
+use crate::secret::SeededSecret;
 
 /// The credentials of a seeded [`Hopae`](super::Hopae).
 #[derive(Clone, Debug, Serialize)]

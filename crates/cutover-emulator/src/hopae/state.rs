@@ -8,8 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::settings::SecretFormat;
 use crate::secret::{self, Hash};
-use crate::seeds::SEEDED_AT;
-use crate::stock::{Scatter, Seeded, Stock, rng_of};
+use crate::stock::{SEEDED_AT, Scatter, Seeded, Stock, rng_of};
 
 /// How long a client id is.
 const CLIENT_ID_LEN: usize = 8;

@@ -26,8 +26,7 @@ use self::settings::{RetryAfter, Settings, UnknownFields, Whitespace};
 use crate::answer;
 use crate::json::{Json, json};
 use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
-use crate::secret::{self, Hash};
-use crate::seeds::SeededSecret;
+use crate::secret::{self, Hash, SeededSecret};
 
 /// What `Retry-After` says where the vendor sends one by itself.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

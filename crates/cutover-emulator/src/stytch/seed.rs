@@ -2,8 +2,7 @@
 
 use super::client::{AppFields, Client, Fields, Kept, M2mFields};
 use super::route::Family;
-use crate::secret;
-use crate::seeds::SeededSecret;
+use crate::secret::{self, SeededSecret};
 use crate::stock::{Scatter, Seeded, rng_of};
 
 /// How many bits of an id say which of the seeded clients it is.

@@ -9,8 +9,8 @@ use super::access::Role;
 use super::state::{AuthMethod, Kind, MachineKey, NewApp, Token, World};
 use super::targets::{self, Targets};
 use super::wire;
-use crate::secret;
-use crate::seeds::{SEEDED_AT, SeededSecret};
+use crate::secret::{self, SeededSecret};
+use crate::stock::SEEDED_AT;
 
 /// A machine user's private key. It is in every copy of this program and guards nothing.
 const MACHINE_KEY: &str = include_str!("keys/emulator-only-machine-key.pem");

@@ -6,9 +6,8 @@ use super::projected::Projected;
 use super::seed::{AppTarget, MachineUserTarget, ZitadelTarget};
 use super::state::{App, AppRecord, AuthMethod, Change, Details, Kind, User};
 use super::wire;
-use crate::secret::{self, Hash};
-use crate::seeds::{SEEDED_AT, SeededSecret};
-use crate::stock::{Seeded, rng_of};
+use crate::secret::{self, Hash, SeededSecret};
+use crate::stock::{SEEDED_AT, Seeded, rng_of};
 
 /// Ids rise by less than this.
 pub(super) const ID_STEP: u64 = 1_000_000;
