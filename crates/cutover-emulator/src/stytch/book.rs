@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::client::Client;
-use super::route::Family;
+use super::client::{Client, Family};
 use super::seed::{Clients, StytchTarget};
 use crate::stock::{Seeded as _, Stock};
 

@@ -4,7 +4,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
-use super::route::Family;
 use super::settings::{OlderServer, Settings};
 use crate::json::{Json, json};
 use crate::secret::{self, Hash};
@@ -32,6 +31,23 @@ pub(super) struct Kept {
 impl Kept {
     pub(super) fn of(secret: &str) -> Self {
         Self { hash: Hash::of(secret), last_four: secret::last_four(secret) }
+    }
+}
+
+/// The two families of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Family {
+    ConnectedApp,
+    M2m,
+}
+
+impl Family {
+    /// How the ids of its clients begin.
+    pub(super) const fn id_prefix(self) -> &'static str {
+        match self {
+            Self::ConnectedApp => "connected-app-test-",
+            Self::M2m => "m2m-client-test-",
+        }
     }
 }
 
@@ -218,7 +234,7 @@ impl AppFields {
         let templates = [&input.access_token_template_content, &input.id_token_template_content];
         let is_object = |text: &String| serde_json::from_str::<Map<String, Value>>(text).is_ok();
         if !templates.into_iter().flatten().all(is_object) {
-            return Err(invalid_argument("A token template is not a JSON object."));
+            return Err(Problem::invalid_argument("A token template is not a JSON object."));
         }
         set(&mut self.client_name, input.client_name);
         set(&mut self.client_description, input.client_description);
@@ -284,7 +300,7 @@ pub(super) struct M2mInput {
 impl M2mFields {
     pub(super) fn create(input: M2mInput) -> Result<Self, Problem> {
         if input.scopes.is_none() {
-            return Err(invalid_argument("scopes is required."));
+            return Err(Problem::invalid_argument("scopes is required."));
         }
         let mut fields = Self::active();
         // A new client is active: create has no status.
@@ -340,10 +356,6 @@ impl M2mFields {
         set(&mut self.trusted_metadata, input.trusted_metadata);
         Ok(())
     }
-}
-
-pub(super) fn invalid_argument(message: &'static str) -> Problem {
-    Problem::api(400, "invalid_argument", message)
 }
 
 fn set<T>(field: &mut T, value: Option<T>) {

@@ -2,18 +2,16 @@
 
 use std::borrow::Cow;
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::Stytch;
-use super::client::{AppFields, AppInput, Client, Fields, Kept, M2mFields, M2mInput, Shape, invalid_argument};
+use super::client::{AppFields, AppInput, Client, Family, Fields, Kept, M2mFields, M2mInput, Shape};
 use super::problem::Problem;
-use super::route::{Family, Verb};
-use super::search;
+use super::route::Verb;
 use super::settings::{
     CreateStatus, ErrorPrefix, RotateInactive, RotationErrorStatus, SearchPages, SearchTotal, SecretEntropyRule,
     SecretLength, SecretLengthMax, StartWhilePending, UnknownFields, UnknownM2mClientStatus,
 };
+use super::{Stytch, body, search};
 use crate::answer;
 use crate::json::{Json, json};
 use crate::model::Request;
@@ -80,12 +78,12 @@ impl Stytch {
     fn create(&mut self, family: Family, request: &Request) -> Result<Success, Problem> {
         let (id, secret, fields) = match family {
             Family::ConnectedApp => {
-                let fields = AppFields::create(body::<AppInput>(request)?, self.bad_app_type())?;
+                let fields = AppFields::create(body::object::<AppInput>(request)?, self.bad_app_type())?;
                 let secret = fields.is_confidential().then(|| self.new_secret());
                 (self.new_id(family), secret, Fields::ConnectedApp(fields))
             }
             Family::M2m => {
-                let mut input = body::<M2mInput>(request)?;
+                let mut input = body::object::<M2mInput>(request)?;
                 let (id, secret) = (input.client_id.take(), input.client_secret.take());
                 let fields = M2mFields::create(input)?;
                 if let Some(id) = &id {
@@ -111,8 +109,8 @@ impl Stytch {
     fn update(&mut self, family: Family, id: &str, request: &Request) -> Result<Success, Problem> {
         self.find(family, id)?;
         match &mut self.find_mut(family, id)?.fields {
-            Fields::ConnectedApp(fields) => fields.update(body(request)?)?,
-            Fields::M2m(fields) => fields.update(body(request)?)?,
+            Fields::ConnectedApp(fields) => fields.update(body::object(request)?)?,
+            Fields::M2m(fields) => fields.update(body::object(request)?)?,
         }
         Ok((200, self.envelope(&*self.find(family, id)?, Shape::Base)))
     }
@@ -150,7 +148,7 @@ impl Stytch {
     /// The client, if it exists and has secrets; the body may be empty or any object.
     fn rotatable(&self, family: Family, id: &str, request: &Request) -> Result<Cow<'_, Client>, Problem> {
         let client = self.find(family, id)?;
-        body::<serde_json::Map<String, Value>>(request)?;
+        body::object::<Map<String, Value>>(request)?;
         if client.is_public() {
             let message = "Public Connected Apps have no secret.";
             return Err(Problem::api(400, "public_connected_apps_do_not_have_secrets", message));
@@ -264,16 +262,16 @@ impl Stytch {
         Err(Problem::api(400, kind, message))
     }
 
-    pub(super) fn insert(&mut self, id: String, fields: Fields, secret: Option<&str>) {
+    fn insert(&mut self, id: String, fields: Fields, secret: Option<&str>) {
         let current = secret.map(Kept::of);
         self.clients.add(Client { id, order: 0, fields, current, next: None });
     }
 
-    pub(super) fn new_id(&mut self, family: Family) -> String {
+    fn new_id(&mut self, family: Family) -> String {
         format!("{}{}", family.id_prefix(), secret::uuid(&mut self.rng))
     }
 
-    pub(super) fn new_secret(&mut self) -> String {
+    fn new_secret(&mut self) -> String {
         let len = match self.settings.secret_length {
             SecretLength::Long => 48,
             SecretLength::Short => 44,
@@ -284,15 +282,4 @@ impl Stytch {
 
 fn no_such_client(kind: &str, status: u16) -> Problem {
     Problem::api(status, format!("{kind}_not_found"), "There is no such client.")
-}
-
-/// The body as `T`; an empty one and `null` are an empty object.
-pub(super) fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
-    let value = answer::body_json(request).map_err(|_| Problem::api(400, "bad_request", "The body is not JSON."))?;
-    let value = match value {
-        None | Some(Value::Null) => Value::Object(serde_json::Map::new()),
-        Some(value @ Value::Object(_)) => value,
-        Some(_) => return Err(Problem::api(400, "bad_request", "The body is not an object.")),
-    };
-    serde_json::from_value(value).map_err(|_| invalid_argument("A field has a wrong type."))
 }

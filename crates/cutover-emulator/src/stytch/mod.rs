@@ -1,5 +1,6 @@
 //! Stytch as a state machine: Connected Apps and M2M clients, their two-phase secret rotation, tokens, introspection.
 
+mod body;
 mod book;
 mod client;
 mod keys;
@@ -134,7 +135,7 @@ impl Model for Stytch {
 
     fn overloaded(&self, _now: Timestamp, request: &Request, retry_after: Option<Duration>) -> Response {
         let message = "Too many requests have been made.";
-        let problem = Problem::new(Dialect::of(request), 429, "too_many_requests", message);
+        let problem = Problem::new(Route::dialect(request), 429, "too_many_requests", message);
         let response = self.refuse(&problem, &mut self.aside());
         let by_itself = (self.settings.retry_after == RetryAfter::Present).then_some(RETRY_AFTER);
         answer::with_retry_after(response, retry_after.or(by_itself))
@@ -142,7 +143,7 @@ impl Model for Stytch {
 
     fn broken(&self, _now: Timestamp, request: &Request) -> Response {
         let message = "Something went wrong on our side.";
-        let problem = Problem::new(Dialect::of(request), 500, "internal_server_error", message);
+        let problem = Problem::new(Route::dialect(request), 500, "internal_server_error", message);
         self.refuse(&problem, &mut self.aside())
     }
 

@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 
-use super::client::{Client, Fields};
+use super::client::{Client, Family, Fields};
 use super::manage::Success;
 use super::problem::Problem;
-use super::route::Family;
 use super::settings::{ClientCredentialsError, InactiveClientError, InvalidClientBasicStatus, InvalidClientStatus};
-use super::{Stytch, keys};
+use super::{Stytch, body, keys};
 use crate::answer;
 use crate::json::json;
 use crate::model::Request;
@@ -32,7 +30,7 @@ impl Stytch {
         request: &Request,
         project: Option<&str>,
     ) -> Result<Success, Problem> {
-        let input = read(request)?;
+        let input = body::fields(request)?;
         let Some(grant) = input.get("grant_type").map(String::as_str) else {
             return Err(Problem::oauth(400, "invalid_request", "grant_type is missing."));
         };
@@ -151,30 +149,6 @@ impl Stytch {
         }
     }
 }
-
-/// The fields of a JSON or form body, whatever the content type says; null is as good as absent.
-fn read(request: &Request) -> Result<Input, Problem> {
-    let looks_like_json = request.body().trim_ascii_start().starts_with(b"{");
-    if !looks_like_json {
-        return Ok(answer::form(request));
-    }
-    let no = |message| Problem::oauth(400, "invalid_request", message);
-    match answer::body_json(request) {
-        Ok(Some(Value::Object(fields))) => {
-            let text = |(name, value): (String, Value)| match value {
-                Value::String(text) => Some(Ok((name, text))),
-                // The Rust SDK sends `scopes` as an array or null; only known fields have to be strings.
-                _ if value.is_null() || !FIELDS.contains(&name.as_str()) => None,
-                _ => Some(Err(no("A field is not a string."))),
-            };
-            fields.into_iter().filter_map(text).collect()
-        }
-        _ => Err(no("The body is neither JSON nor a form.")),
-    }
-}
-
-const FIELDS: &[&str] =
-    &["grant_type", "client_id", "client_secret", "scope", "code", "redirect_uri", "code_verifier", "refresh_token"];
 
 /// No code and no refresh token is ever given out here, so every one is unknown.
 fn bad_grant(grant: &str, input: &Input) -> Problem {

@@ -1,8 +1,6 @@
 //! Stytch's two ways to say no.
 
-use super::route::Route;
 use crate::json::{Json, json};
-use crate::model::Request;
 
 /// A refusal, in the dialect of the endpoint that gives it.
 #[derive(Debug)]
@@ -24,16 +22,6 @@ pub(super) enum Dialect {
     OAuth,
 }
 
-impl Dialect {
-    /// The dialect of the route that `request` asks for.
-    pub(super) fn of(request: &Request) -> Self {
-        match Route::of(request) {
-            Ok(Route::Token(_) | Route::Introspect(_)) => Self::OAuth,
-            Ok(Route::Client(..) | Route::Jwks(_)) | Err(_) => Self::Api,
-        }
-    }
-}
-
 impl Problem {
     pub(super) fn new(dialect: Dialect, status: u16, kind: impl Into<String>, message: &'static str) -> Self {
         Self { status, dialect, kind: kind.into(), message, challenge: false }
@@ -41,6 +29,10 @@ impl Problem {
 
     pub(super) fn api(status: u16, kind: impl Into<String>, message: &'static str) -> Self {
         Self::new(Dialect::Api, status, kind, message)
+    }
+
+    pub(super) fn invalid_argument(message: &'static str) -> Self {
+        Self::api(400, "invalid_argument", message)
     }
 
     pub(super) fn oauth(status: u16, kind: impl Into<String>, message: &'static str) -> Self {

@@ -2,7 +2,8 @@
 
 use http::Method;
 
-use super::problem::Problem;
+use super::client::Family;
+use super::problem::{Dialect, Problem};
 use crate::answer;
 use crate::model::Request;
 
@@ -28,23 +29,6 @@ pub(super) const OPERATIONS: &[&str] = &[
     "introspect",
     "jwks",
 ];
-
-/// The two families of clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Family {
-    ConnectedApp,
-    M2m,
-}
-
-impl Family {
-    /// How the ids of its clients begin.
-    pub(super) const fn id_prefix(self) -> &'static str {
-        match self {
-            Self::ConnectedApp => "connected-app-test-",
-            Self::M2m => "m2m-client-test-",
-        }
-    }
-}
 
 /// What is asked of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +77,14 @@ impl Route {
             Verb::Cancel(_) => 7,
         };
         OPERATIONS[first + nth]
+    }
+
+    /// How errors of the route that `request` asks for are written.
+    pub(super) fn dialect(request: &Request) -> Dialect {
+        match Self::of(request) {
+            Ok(Self::Token(_) | Self::Introspect(_)) => Dialect::OAuth,
+            Ok(Self::Client(..) | Self::Jwks(_)) | Err(_) => Dialect::Api,
+        }
     }
 
     /// The route of `request`.

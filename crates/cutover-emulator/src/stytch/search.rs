@@ -5,10 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::client::{Client, Fields, invalid_argument};
-use super::manage::body;
+use super::body;
+use super::client::{Client, Family, Fields};
 use super::problem::Problem;
-use super::route::Family;
 use crate::model::Request;
 
 /// The page that is asked for.
@@ -47,15 +46,15 @@ struct QueryInput {
 
 /// Reads a search; Connected Apps have no filters.
 pub(super) fn read(family: Family, request: &Request) -> Result<Search, Problem> {
-    let input: Input = body(request)?;
+    let input: Input = body::object(request)?;
     let limit = match input.limit {
         None => 100,
         Some(limit @ 1..=1000) => limit as usize,
-        Some(_) => return Err(invalid_argument("limit is not within 1 and 1000.")),
+        Some(_) => return Err(Problem::invalid_argument("limit is not within 1 and 1000.")),
     };
     let from = match input.cursor.as_deref() {
         None | Some("") => 0,
-        Some(cursor) => read_cursor(cursor).ok_or_else(|| invalid_argument("cursor is not one."))?,
+        Some(cursor) => read_cursor(cursor).ok_or_else(|| Problem::invalid_argument("cursor is not one."))?,
     };
     let query = match (family, input.query) {
         (Family::M2m, Some(query)) => read_query(query)?,
@@ -78,7 +77,7 @@ fn read_query(input: QueryInput) -> Result<Query, Problem> {
     let any = match input.operator.as_deref() {
         None | Some("AND") => false,
         Some("OR") => true,
-        Some(_) => return Err(invalid_argument("operator is neither AND nor OR.")),
+        Some(_) => return Err(Problem::invalid_argument("operator is neither AND nor OR.")),
     };
     let operands = input.operands.unwrap_or_default();
     let filters = operands.iter().map(read_filter).collect::<Result<_, _>>()?;

@@ -1,7 +1,6 @@
 //! What a Stytch project is seeded with.
 
-use super::client::{AppFields, Client, Fields, Kept, M2mFields};
-use super::route::Family;
+use super::client::{AppFields, Client, Family, Fields, Kept, M2mFields};
 use crate::secret::{self, SeededSecret};
 use crate::stock::{Scatter, Seeded, rng_of};
 
