@@ -11,18 +11,15 @@ use super::settings::{
     CreateStatus, ErrorPrefix, RotateInactive, RotationErrorStatus, SearchPages, SearchTotal, SecretEntropyRule,
     SecretLength, SecretLengthMax, StartWhilePending, UnknownFields, UnknownM2mClientStatus,
 };
-use super::{Stytch, body, search};
+use super::{Outcome, Stytch, body, search};
 use crate::answer;
 use crate::json::{Json, json};
 use crate::model::Request;
 use crate::secret;
 
-/// Status and fields of a success, without the envelope's.
-pub(super) type Success = (u16, Json);
-
 impl Stytch {
     /// Answers a call of the project about its clients.
-    pub(super) fn manage(&mut self, request: &Request, family: Family, verb: &Verb) -> Result<Success, Problem> {
+    pub(super) fn manage(&mut self, request: &Request, family: Family, verb: &Verb) -> Outcome {
         self.authenticate(request)?;
         match verb {
             Verb::Create => self.create(family, request),
@@ -75,7 +72,7 @@ impl Stytch {
         Ok(())
     }
 
-    fn create(&mut self, family: Family, request: &Request) -> Result<Success, Problem> {
+    fn create(&mut self, family: Family, request: &Request) -> Outcome {
         let (id, secret, fields) = match family {
             Family::ConnectedApp => {
                 let fields = AppFields::create(body::object::<AppInput>(request)?, self.bad_app_type())?;
@@ -106,7 +103,7 @@ impl Stytch {
         Ok((status, self.envelope(&client, Shape::WithSecret(secret.as_deref()))))
     }
 
-    fn update(&mut self, family: Family, id: &str, request: &Request) -> Result<Success, Problem> {
+    fn update(&mut self, family: Family, id: &str, request: &Request) -> Outcome {
         self.find(family, id)?;
         match &mut self.find_mut(family, id)?.fields {
             Fields::ConnectedApp(fields) => fields.update(body::object(request)?)?,
@@ -115,7 +112,7 @@ impl Stytch {
         Ok((200, self.envelope(&*self.find(family, id)?, Shape::Base)))
     }
 
-    fn start(&mut self, family: Family, id: &str, request: &Request) -> Result<Success, Problem> {
+    fn start(&mut self, family: Family, id: &str, request: &Request) -> Outcome {
         let client = self.rotatable(family, id, request)?;
         if !client.is_active() && self.settings.rotate_inactive == RotateInactive::Refused {
             let message = "An inactive client cannot begin a rotation.";
@@ -132,7 +129,7 @@ impl Stytch {
     }
 
     /// Commits or cancels a rotation.
-    fn end_rotation(&mut self, family: Family, id: &str, request: &Request, commit: bool) -> Result<Success, Problem> {
+    fn end_rotation(&mut self, family: Family, id: &str, request: &Request, commit: bool) -> Outcome {
         if self.rotatable(family, id, request)?.next.is_none() {
             let message = "No rotation of this client is in progress.";
             return Err(self.rotation_problem(family, "not_rotating_secret", message));

@@ -5,6 +5,7 @@ mod book;
 mod client;
 mod keys;
 mod manage;
+mod model;
 mod oauth;
 mod problem;
 mod route;
@@ -13,24 +14,14 @@ mod seed;
 mod settings;
 
 use std::fmt;
-use std::time::Duration;
-
-use http::header;
-use jiff::Timestamp;
 
 pub use self::seed::{StytchKind, StytchSeed, StytchTarget};
 
 use self::book::Book;
-use self::problem::{Dialect, Problem};
-use self::route::{OPERATIONS, Route};
-use self::settings::{RetryAfter, Settings, UnknownFields, Whitespace};
-use crate::answer;
-use crate::json::{Json, json};
-use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
+use self::problem::Problem;
+use self::settings::Settings;
+use crate::json::Json;
 use crate::secret::{self, Hash, SeededSecret};
-
-/// What `Retry-After` says where the vendor sends one by itself.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// One Stytch test project and its clients.
 ///
@@ -42,6 +33,9 @@ pub struct Stytch {
     rng: fastrand::Rng,
     settings: Settings,
 }
+
+/// Status and fields of a success without the envelope's, or a refusal.
+type Outcome = Result<(u16, Json), Problem>;
 
 impl Stytch {
     /// A project with `targets` clients, M2M and Connected App by turns; with 0, one of each.
@@ -66,98 +60,6 @@ impl Stytch {
         let project_secret = Hash::of(&secret);
         (Self { project_id, project_secret, clients, rng, settings: Settings::default() }, secret)
     }
-
-    fn answer(&mut self, now: Timestamp, request: &Request) -> Result<(u16, Json), Problem> {
-        match Route::of(request)? {
-            Route::Client(family, verb) => self.manage(request, family, &verb),
-            Route::Token(project) => self.token(now, request, project.as_deref()),
-            Route::Introspect(project) => self.introspect(request, project.as_deref()),
-            Route::Jwks(project) => self.jwks(&project),
-        }
-    }
-
-    /// Writes an answer with the whitespace that is chosen.
-    fn write(&self, status: u16, body: Json, rng: &mut fastrand::Rng) -> Response {
-        match self.settings.whitespace {
-            Whitespace::Odd => answer::spaced(status, body, rng),
-            Whitespace::Compact => answer::compact(status, &body),
-        }
-    }
-
-    fn refuse(&self, problem: &Problem, rng: &mut fastrand::Rng) -> Response {
-        let mut body = problem.body(&request_id(rng));
-        if problem.dialect == Dialect::Api && self.settings.unknown_fields == UnknownFields::Present {
-            body.add("error_details", json!({}));
-        }
-        let response = self.write(problem.status, body, rng);
-        if problem.challenge {
-            answer::with_header(response, header::WWW_AUTHENTICATE, "Basic realm=\"stytch\"")
-        } else {
-            response
-        }
-    }
-
-    /// A source for an answer outside the state machine.
-    fn aside(&self) -> fastrand::Rng {
-        let mut rng = self.rng.clone();
-        rng.fork()
-    }
-}
-
-impl Model for Stytch {
-    fn vendor(&self) -> &'static str {
-        "stytch"
-    }
-
-    fn operation(&self, request: &Request) -> Option<&'static str> {
-        Route::of(request).ok().map(|route| route.operation())
-    }
-
-    fn operations(&self) -> &'static [&'static str] {
-        OPERATIONS
-    }
-
-    fn handle(&mut self, now: Timestamp, request: &Request) -> Response {
-        let answered = self.answer(now, request);
-        let mut rng = self.rng.fork();
-        match answered {
-            Err(problem) => self.refuse(&problem, &mut rng),
-            Ok((status, mut body)) => {
-                body.add("status_code", json!(status));
-                body.add("request_id", Json::from(request_id(&mut rng)));
-                if self.settings.unknown_fields == UnknownFields::Present {
-                    body.add("served_by", json!({ "region": null }));
-                }
-                self.write(status, body, &mut rng)
-            }
-        }
-    }
-
-    fn overloaded(&self, _now: Timestamp, request: &Request, retry_after: Option<Duration>) -> Response {
-        let message = "Too many requests have been made.";
-        let problem = Problem::new(Route::dialect(request), 429, "too_many_requests", message);
-        let response = self.refuse(&problem, &mut self.aside());
-        let by_itself = (self.settings.retry_after == RetryAfter::Present).then_some(RETRY_AFTER);
-        answer::with_retry_after(response, retry_after.or(by_itself))
-    }
-
-    fn broken(&self, _now: Timestamp, request: &Request) -> Response {
-        let message = "Something went wrong on our side.";
-        let problem = Problem::new(Route::dialect(request), 500, "internal_server_error", message);
-        self.refuse(&problem, &mut self.aside())
-    }
-
-    fn switches(&self) -> &'static [Switch] {
-        settings::SWITCHES
-    }
-
-    fn behaviour(&self, name: &str) -> Option<String> {
-        self.settings.value(name)
-    }
-
-    fn set_behaviour(&mut self, name: &str, value: &str) -> Result<(), UnknownBehaviour> {
-        self.settings.set(name, value)
-    }
 }
 
 impl fmt::Debug for Stytch {
@@ -167,8 +69,4 @@ impl fmt::Debug for Stytch {
             .field("clients", &self.clients.len())
             .finish_non_exhaustive()
     }
-}
-
-fn request_id(rng: &mut fastrand::Rng) -> String {
-    format!("request-id-test-{}", secret::uuid(rng))
 }

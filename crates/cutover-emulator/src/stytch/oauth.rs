@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
 use super::client::{Client, Family, Fields};
-use super::manage::Success;
 use super::problem::Problem;
 use super::settings::{ClientCredentialsError, InactiveClientError, InvalidClientBasicStatus, InvalidClientStatus};
-use super::{Stytch, body, keys};
+use super::{Outcome, Stytch, body, keys};
 use crate::answer;
 use crate::json::json;
 use crate::model::Request;
@@ -24,12 +23,7 @@ type Input = BTreeMap<String, String>;
 
 impl Stytch {
     /// The token endpoint.
-    pub(super) fn token(
-        &mut self,
-        now: Timestamp,
-        request: &Request,
-        project: Option<&str>,
-    ) -> Result<Success, Problem> {
+    pub(super) fn token(&mut self, now: Timestamp, request: &Request, project: Option<&str>) -> Outcome {
         let input = body::fields(request)?;
         let Some(grant) = input.get("grant_type").map(String::as_str) else {
             return Err(Problem::oauth(400, "invalid_request", "grant_type is missing."));
@@ -73,7 +67,7 @@ impl Stytch {
     }
 
     /// The introspection endpoint. No flow here ever gives a Connected App a token, so none is active.
-    pub(super) fn introspect(&self, request: &Request, project: Option<&str>) -> Result<Success, Problem> {
+    pub(super) fn introspect(&self, request: &Request, project: Option<&str>) -> Outcome {
         if !answer::has_content_type(request, "application/x-www-form-urlencoded") {
             return Err(Problem::oauth(400, "invalid_request", "The body is not a form."));
         }
@@ -89,7 +83,7 @@ impl Stytch {
     }
 
     /// The public keys.
-    pub(super) fn jwks(&self, project: &str) -> Result<Success, Problem> {
+    pub(super) fn jwks(&self, project: &str) -> Outcome {
         if project != self.project_id {
             return Err(Problem::api(404, "project_not_found", "There is no such project."));
         }
