@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use bytes::Bytes;
 use http::header;
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
@@ -167,6 +168,11 @@ pub fn snake_case(name: &str) -> String {
         snake.push(letter.to_ascii_lowercase());
     }
     snake
+}
+
+/// A time in UTC, to the millisecond.
+pub(crate) fn millis(time: Timestamp) -> String {
+    format!("{time:.3}")
 }
 
 /// Whether the `Content-Type` is `essence`, whatever its parameters.

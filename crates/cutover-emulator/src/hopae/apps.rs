@@ -8,14 +8,10 @@ use serde_json::{Map, Value};
 use super::idempotency::{self, Fingerprint, Found};
 use super::refusal::Refusal;
 use super::settings::{DeleteAnswer, FieldCase, PatchFields, PatchSecret, RotateStatus};
-use super::state::{App, WorkspaceId};
-use super::{Call, Hopae, wire};
+use super::state::{App, Webhook, WorkspaceId};
+use super::{Call, Hopae, Outcome, wire};
 use crate::answer;
 use crate::json::{Json, ToJson as _, json};
-use crate::model::Response;
-
-/// An answer of a workspace route.
-pub(super) type Outcome = Result<Response, Refusal>;
 
 /// The page size that a list has when none is asked for.
 const LIMIT_DEFAULT: usize = 20;
@@ -210,7 +206,7 @@ impl Hopae {
         let name = wire::name(item)?;
         let uris = wire::texts(item, "redirectUris")?.unwrap_or_default();
         let config = item.get("webhookConfig").and_then(Value::as_object).cloned().unwrap_or_default();
-        let webhook = wire::merge_webhook(&super::state::Webhook::default(), &config)?;
+        let webhook = wire::merge_webhook(&Webhook::default(), &config)?;
         let (mut app, secret) = self.make(call, &name);
         app.redirect_uris = uris;
         app.webhook = webhook;
@@ -224,7 +220,7 @@ impl Hopae {
         self.workspaces.create(call.now, call.workspace, name, format, &mut self.rng)
     }
 
-    fn merged_webhook(&self, app: &App, config: &Map<String, Value>) -> Result<super::state::Webhook, Refusal> {
+    fn merged_webhook(&self, app: &App, config: &Map<String, Value>) -> Result<Webhook, Refusal> {
         if config.contains_key("secret") && self.settings.patch_secret == PatchSecret::Reject {
             return Err(Refusal::invalid("secret"));
         }

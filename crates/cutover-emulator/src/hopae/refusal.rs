@@ -83,7 +83,7 @@ impl Refusal {
             "status": self.status,
             "detail": self.message,
             "instance": instance,
-            "timestamp": move super::millis(now),
+            "timestamp": move answer::millis(now),
             "context": {},
             "doc_url": format!("https://docs.hopae.com/api-reference/error-codes#{fragment}"),
         });

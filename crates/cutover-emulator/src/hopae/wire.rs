@@ -32,8 +32,8 @@ pub(super) fn app(app: &App, workspaces: &Workspaces, settings: &Settings, secre
         }],
         "organizationId": workspaces.organization(app.workspace),
         "webhookConfig": move webhook(app, workspaces, settings),
-        "createdAt": move super::millis(app.created),
-        "updatedAt": move super::millis(app.updated),
+        "createdAt": move answer::millis(app.created),
+        "updatedAt": move answer::millis(app.updated),
     });
     let shown = match (secret, settings.get_secret) {
         (Some(secret), _) => Some(secret.to_owned()),
