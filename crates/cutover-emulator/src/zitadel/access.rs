@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::refusal::{Code, Refusal};
+use super::roles::{Permission, Role};
 use super::state::World;
 use crate::answer;
 use crate::model::Request;
@@ -10,52 +11,11 @@ use crate::model::Request;
 /// The header that chooses an organisation.
 pub(super) const ORG_HEADER: &str = "x-zitadel-orgid";
 
-/// What a role may allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Permission {
-    AppRead,
-    AppWrite,
-    AppDelete,
-    UserRead,
-    UserWrite,
-    UserDelete,
-}
-
-/// A role, where it holds for a part of an organisation only: with that part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    IamOwner,
-    OrgOwner,
-    OrgOwnerViewer,
-    ProjectOwner(String),
-}
-
-/// A role that a user has in one organisation, or in all of them.
-#[derive(Clone, Debug)]
-pub(super) struct Member {
-    pub(super) user: String,
-    pub(super) org: Option<String>,
-    pub(super) role: Role,
-}
-
 /// The ids with which a missing permission is refused: API layer and command layer have their own.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Layer {
     Api,
     Command,
-}
-
-impl Role {
-    fn allows(&self, permission: Permission) -> bool {
-        match (self, permission) {
-            (Self::IamOwner, _) => true,
-            (Self::OrgOwner, permission) => permission != Permission::AppDelete,
-            (Self::OrgOwnerViewer, permission) => matches!(permission, Permission::AppRead | Permission::UserRead),
-            (Self::ProjectOwner(_), permission) => {
-                !matches!(permission, Permission::UserRead | Permission::UserWrite | Permission::UserDelete)
-            }
-        }
-    }
 }
 
 impl Layer {

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::access::{self, Layer, Permission};
+use super::access::{self, Layer};
 use super::lists::{NameFilter, Page};
 use super::management::Outcome;
 use super::refusal::{Code, Refusal};
+use super::roles::Permission;
 use super::route::{SecretCall, UserCall};
 use super::state::User;
 use super::wire::{self, Times};

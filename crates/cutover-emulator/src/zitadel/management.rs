@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::access::{self, Layer, Permission};
+use super::access::{self, Layer};
 use super::lists::{NameFilter, Page};
 use super::refusal::{Code, Refusal};
+use super::roles::Permission;
 use super::route::AppCall;
 use super::settings::{GenerationOnKeyApp, ListEventual};
 use super::state::{App, AuthMethod, Kind, NewApp};

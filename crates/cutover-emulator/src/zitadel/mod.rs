@@ -11,6 +11,7 @@ mod management;
 mod oauth;
 mod projected;
 mod refusal;
+mod roles;
 mod route;
 mod seed;
 mod service_names;

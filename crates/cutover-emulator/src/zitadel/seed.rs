@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::access::Role;
+use super::roles::Role;
 use super::state::{AuthMethod, Kind, MachineKey, NewApp, Token, World};
 use super::targets::{self, Targets};
 use super::wire;

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::access::{Member, Role};
 use super::projected::{Moment, Projected, Written};
+use super::roles::{Member, Role};
 use super::seed::ZitadelTarget;
 use super::targets::{ID_STEP, SeededApps, SeededUsers, Targets};
 use crate::secret::{self, Hash};
