@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::access::{self, Layer};
 use super::lists::{NameFilter, Page};
 use super::management::Outcome;
+use super::objects::{Details, User};
 use super::refusal::{Code, Refusal};
 use super::roles::Permission;
 use super::route::{SecretCall, UserCall};
-use super::state::User;
 use super::wire::{self, Times};
 use super::{Call, Zitadel};
 use crate::json::{Json, json};
@@ -190,7 +190,7 @@ impl Zitadel {
         Ok(plain)
     }
 
-    fn remove_secret(&mut self, call: &Call<'_>, id: &str) -> Result<super::state::Details, Refusal> {
+    fn remove_secret(&mut self, call: &Call<'_>, id: &str) -> Result<Details, Refusal> {
         if !self.world.has_user_secret(id) {
             return Err(Refusal::new(Code::FailedPrecondition, "COMMAND-coi82n", "Secret doesn't exist"));
         }

@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use super::access::{self, Layer};
 use super::lists::{NameFilter, Page};
+use super::objects::{App, AuthMethod, Kind, NewApp};
 use super::refusal::{Code, Refusal};
 use super::roles::Permission;
 use super::route::AppCall;
 use super::settings::{GenerationOnKeyApp, ListEventual};
-use super::state::{App, AuthMethod, Kind, NewApp};
 use super::wire::{self, Times};
 use super::{Call, Zitadel};
 use crate::answer;

@@ -9,11 +9,13 @@ mod lists;
 mod machine;
 mod management;
 mod oauth;
+mod objects;
 mod projected;
 mod refusal;
 mod roles;
 mod route;
 mod seed;
+mod seeding;
 mod service_names;
 mod services;
 mod settings;
@@ -72,7 +74,7 @@ impl Zitadel {
 
     fn without_targets(seed: u64, targets: usize) -> (Self, ZitadelSeed) {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let (world, of_caller) = seed::world(seed, targets, &mut rng);
+        let (world, of_caller) = seeding::world(seed, targets, &mut rng);
         (Self { settings: Settings::default(), world, rng }, of_caller)
     }
 

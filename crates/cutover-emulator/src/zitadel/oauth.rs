@@ -6,10 +6,10 @@ use http::header::CACHE_CONTROL;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::objects::{App, AuthMethod, Kind, Token};
 use super::refusal::{Code, OauthError, Refusal, Surface};
 use super::route::OauthCall;
 use super::settings::{BothMethods, HashRewrite};
-use super::state::{App, AuthMethod, Kind, Token};
 use super::{Zitadel, assertion, wire};
 use crate::answer;
 use crate::json::{Json, json};

@@ -2,9 +2,9 @@
 
 use http::Method;
 
+use super::objects::Kind;
 use super::refusal::Surface;
 use super::settings::{ManagementV1, ServerVersion, Settings};
-use super::state::Kind;
 use crate::answer;
 use crate::model::Request;
 

@@ -1,7 +1,7 @@
 //! The application service's names for one and the same thing, in v2 and in v2beta.
 
+use super::objects::Kind;
 use super::route::Generation;
-use super::state::Kind;
 use super::wire;
 
 impl Generation {

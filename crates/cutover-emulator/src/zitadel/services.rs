@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 use super::access::{self, Layer};
 use super::lists::{NameFilter, Page};
 use super::management::Outcome;
+use super::objects::{App, AuthMethod, Kind, NewApp};
 use super::refusal::{Code, Refusal};
 use super::roles::Permission;
 use super::route::{ApplicationCall, Generation};
 use super::settings::ListEventual;
-use super::state::{App, AuthMethod, Kind, NewApp};
 use super::{Call, Zitadel, wire};
 use crate::json::{Json, json};
 

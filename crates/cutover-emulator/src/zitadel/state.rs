@@ -6,9 +6,9 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use super::objects::{App, AppRecord, Change, Details, MachineKey, NewApp, Token, User};
 use super::projected::{Moment, Projected, Written};
 use super::roles::{Member, Role};
 use super::seed::ZitadelTarget;
@@ -38,128 +38,11 @@ pub(super) struct World {
     tokens: HashMap<[u8; 32], Token>,
 }
 
-/// An app, and what happened to it since it was seeded, oldest first.
-#[derive(Clone, Debug)]
-pub(super) struct AppRecord {
-    pub(super) app: Projected<Option<App>>,
-    pub(super) changes: Vec<Change>,
-}
-
 /// A project; its sequence counts the events of all its apps.
 #[derive(Debug)]
 pub(super) struct Project {
     pub(super) org: String,
     sequence: u64,
-}
-
-/// An app, which has one secret or none.
-#[derive(Clone, Debug)]
-pub(super) struct App {
-    pub(super) id: String,
-    pub(super) project: String,
-    pub(super) name: String,
-    pub(super) kind: Kind,
-    pub(super) auth: AuthMethod,
-    pub(super) active: bool,
-    pub(super) client_id: String,
-    pub(super) secret: Option<Hash>,
-    /// The rest of an OIDC app's configuration, by the vendor's names.
-    pub(super) config: Map<String, Value>,
-    pub(super) details: Details,
-}
-
-/// What an app is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Api,
-    Oidc,
-}
-
-/// How a client shows who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AuthMethod {
-    Basic,
-    Post,
-    None,
-    PrivateKeyJwt,
-}
-
-/// What every answer says of the object it is about.
-#[derive(Clone, Debug)]
-pub(super) struct Details {
-    pub(super) sequence: u64,
-    pub(super) created: Timestamp,
-    pub(super) changed: Timestamp,
-    pub(super) owner: String,
-}
-
-/// An entry of an app's change list.
-#[derive(Clone, Debug)]
-pub(super) struct Change {
-    pub(super) event: String,
-    pub(super) sequence: u64,
-    pub(super) at: Timestamp,
-    pub(super) editor: String,
-    pub(super) owner: String,
-}
-
-/// A user; only machine users have a secret.
-#[derive(Clone, Debug)]
-pub(super) struct User {
-    pub(super) id: String,
-    pub(super) org: String,
-    pub(super) login: String,
-    pub(super) name: String,
-    pub(super) machine: bool,
-    pub(super) keys: BTreeMap<String, MachineKey>,
-    sequence: u64,
-    secret: Projected<Option<Hash>>,
-}
-
-/// The public half of a machine user's key.
-#[derive(Clone, Debug)]
-pub(super) struct MachineKey {
-    pub(super) public_pem: &'static str,
-    pub(super) expires: Timestamp,
-}
-
-/// What is known of a token that was handed out.
-#[derive(Clone, Debug)]
-pub(super) struct Token {
-    pub(super) user: String,
-    pub(super) issued: Timestamp,
-    pub(super) expires: Option<Timestamp>,
-    /// Whether the API is in its audience; a personal access token skips that check.
-    pub(super) for_api: bool,
-    pub(super) personal: bool,
-    pub(super) scope: String,
-}
-
-/// What makes a new app.
-pub(super) struct NewApp {
-    pub(super) id: Option<String>,
-    pub(super) project: String,
-    pub(super) name: String,
-    pub(super) kind: Kind,
-    pub(super) auth: AuthMethod,
-    pub(super) config: Map<String, Value>,
-}
-
-impl AuthMethod {
-    /// Whether a client of this method has a secret made when it is created.
-    pub(super) fn has_secret(self) -> bool {
-        matches!(self, Self::Basic | Self::Post)
-    }
-}
-
-impl Kind {
-    /// The word in event names.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Oidc => "oidc",
-        }
-    }
 }
 
 impl World {
@@ -369,17 +252,7 @@ impl World {
             return None;
         }
         self.user_of_login.insert(login.to_owned(), id.to_owned());
-        let user = User {
-            id: id.to_owned(),
-            org: org.to_owned(),
-            login: login.to_owned(),
-            name: name.to_owned(),
-            machine,
-            keys: BTreeMap::new(),
-            sequence: 1,
-            secret: Projected::new(None),
-        };
-        self.users.add(id.to_owned(), user);
+        self.users.add(id.to_owned(), User::new(id, org, login, name, machine));
         self.user(id)
     }
 
@@ -458,7 +331,7 @@ impl World {
 
     /// Whether a machine user has a secret now.
     pub(super) fn has_user_secret(&self, id: &str) -> bool {
-        self.users.get(id).is_some_and(|user| user.secret.committed().is_some())
+        self.users.get(id).is_some_and(|user| user.has_secret())
     }
 
     pub(super) fn add_token(&mut self, plain: &str, token: Token) {
@@ -511,32 +384,6 @@ fn within<'a, T: Clone, P: Clone>(record: Cow<'a, T>, part: impl Fn(&T) -> Optio
     match record {
         Cow::Borrowed(record) => part(record).map(Cow::Borrowed),
         Cow::Owned(record) => part(&record).cloned().map(Cow::Owned),
-    }
-}
-
-impl User {
-    /// A machine user whose secret was set once.
-    pub(super) fn machine_with_secret(id: String, org: &str, login: &str, hash: Hash) -> Self {
-        Self {
-            id,
-            org: org.to_owned(),
-            login: login.to_owned(),
-            name: login.to_owned(),
-            machine: true,
-            keys: BTreeMap::new(),
-            sequence: 2,
-            secret: Projected::new(Some(hash)),
-        }
-    }
-
-    /// What an answer about this user says, for a change made now.
-    /// Whether the event log has a secret of this user.
-    pub(super) fn has_secret(&self) -> bool {
-        self.secret.committed().is_some()
-    }
-
-    pub(super) fn details(&self, now: Timestamp) -> Details {
-        Details { sequence: self.sequence, created: now, changed: now, owner: self.org.clone() }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::objects::{App, AppRecord, AuthMethod, Change, Details, Kind, User};
 use super::projected::Projected;
 use super::seed::{AppTarget, MachineUserTarget, ZitadelTarget};
-use super::state::{App, AppRecord, AuthMethod, Change, Details, Kind, User};
 use super::wire;
 use crate::secret::{self, Hash, SeededSecret};
 use crate::stock::{SEEDED_AT, Seeded, rng_of};
@@ -176,7 +176,7 @@ impl Seeded for SeededUsers {
     fn make(&self, number: usize) -> User {
         let at = 3 * number + 2;
         let hash = Hash::of(&self.0.secret(at));
-        User::machine_with_secret(self.0.id(2 * at), &self.0.org, &login(at), hash)
+        User::machine_with_secret(&self.0.id(2 * at), &self.0.org, &login(at), hash)
     }
 
     fn number(&self, id: &str) -> Option<usize> {

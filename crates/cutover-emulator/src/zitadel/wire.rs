@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::objects::{App, AuthMethod, Details, Kind};
 use super::refusal::Refusal;
-use super::state::{App, AuthMethod, Details, Kind};
 use crate::answer;
 use crate::json::{Json, json};
 use crate::model::Request;
