@@ -6,13 +6,12 @@ use serde_json::Value;
 
 use super::access::{self, Layer};
 use super::lists::{NameFilter, Page};
-use super::management::Outcome;
 use super::objects::{Details, User};
 use super::refusal::{Code, Refusal};
 use super::roles::Permission;
 use super::route::{SecretCall, UserCall};
 use super::wire::{self, Times};
-use super::{Call, Zitadel};
+use super::{Call, Outcome, Zitadel};
 use crate::json::{Json, json};
 use crate::secret;
 

@@ -12,13 +12,10 @@ use super::roles::Permission;
 use super::route::AppCall;
 use super::settings::{GenerationOnKeyApp, ListEventual};
 use super::wire::{self, Times};
-use super::{Call, Zitadel};
+use super::{Call, Outcome, Zitadel};
 use crate::answer;
 use crate::json::{Json, json};
 use crate::secret::{self, Hash};
-
-/// An answer's message.
-pub(super) type Outcome = Result<Json, Refusal>;
 
 impl AppCall {
     fn permission(&self) -> Permission {

@@ -6,13 +6,12 @@ use serde_json::{Map, Value};
 
 use super::access::{self, Layer};
 use super::lists::{NameFilter, Page};
-use super::management::Outcome;
 use super::objects::{App, AuthMethod, Kind, NewApp};
 use super::refusal::{Code, Refusal};
 use super::roles::Permission;
 use super::route::{ApplicationCall, Generation};
 use super::settings::ListEventual;
-use super::{Call, Zitadel, wire};
+use super::{Call, Outcome, Zitadel, wire};
 use crate::json::{Json, json};
 
 /// What an update that asks for nothing is answered with: the zero time of the vendor's language.
