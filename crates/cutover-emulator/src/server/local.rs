@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::addresses::Addresses;
 use super::description::{Description, Served};
-use super::{Listen, Server, ServerError};
+use super::listen::{Listen, Server, ServerError};
 use crate::hopae::HopaeSeed;
 use crate::stytch::StytchSeed;
 use crate::vendor::Vendor;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::refusal::{Code, OauthError, Refusal, Surface};
 use super::route::{Found, OPERATIONS, Route};
-use super::settings::{OverloadedBody, SWITCHES, Settings};
+use super::settings::{OverloadedBody, SWITCHES};
 use super::{Call, Outcome, Zitadel, access, wire};
 use crate::answer;
 use crate::model::{Model, Request, Response, Switch, UnknownBehaviour};
@@ -29,19 +29,11 @@ impl Model for Zitadel {
     }
 
     fn handle(&mut self, now: Timestamp, request: &Request) -> Response {
-        let refused = |refusal: Refusal, surface, settings: &Settings| refusal.into_response(surface, settings);
+        let nothing = |code, text| Refusal::plain(code, text).into_response(Surface::Gateway, &self.settings);
         let route = match Route::of(request, &self.settings) {
             Found::Route(route) => route,
-            Found::WrongMethod => {
-                return refused(
-                    Refusal::plain(Code::Unimplemented, "Method Not Allowed"),
-                    Surface::Gateway,
-                    &self.settings,
-                );
-            }
-            Found::Nothing => {
-                return refused(Refusal::plain(Code::NotFound, "Not Found"), Surface::Gateway, &self.settings);
-            }
+            Found::WrongMethod => return nothing(Code::Unimplemented, "Method Not Allowed"),
+            Found::Nothing => return nothing(Code::NotFound, "Not Found"),
         };
         if let Route::Oauth(call) = route {
             return self.oauth_call(now, request, call);
@@ -51,7 +43,7 @@ impl Model for Zitadel {
         }
         match self.api_call(now, &route, request) {
             Ok(body) => self.answer(body),
-            Err(refusal) => refused(refusal, route.surface(), &self.settings),
+            Err(refusal) => refusal.into_response(route.surface(), &self.settings),
         }
     }
 
