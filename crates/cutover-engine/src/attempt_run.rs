@@ -239,8 +239,9 @@ impl<'a> AttemptRun<'a> {
         // Readers must not be given, nor left with, a secret that is not the vendor's: a pending one is dropped, and
         // where ours was promoted already the one from before is no better, so the current one is left as it is.
         if matches!(self.state.phase(), Phase::Kept | Phase::Staged | Phase::Verified | Phase::GoingBack)
-            && let Some(error) = self.roll_back_destinations(None).await?
+            && let Err(stuck) = self.roll_back_destinations(None).await
         {
+            let error = stuck.at_destination()?;
             let sentence = format!("{reason}; {}; mend the destination, then resume", self.say(&error));
             return self.hold(false, sentence).await;
         }

@@ -1,16 +1,9 @@
 //! Many rotations at once, and when no further one is begun.
 
 use std::fmt;
-use std::future;
-use std::sync::Arc;
-use std::task::Poll;
-
-use futures_util::StreamExt;
-use futures_util::stream::{self, FuturesUnordered};
 
 use crate::runner::nothing_begun;
-use crate::slots::Slots;
-use crate::{Ending, Engine, EngineError, Failure, Job, JournalError, Outcome};
+use crate::{Ending, Engine, EngineError, Failure, Job, JournalError, Next, Outcome, UnderWay};
 
 /// Rotations of many targets, so many at once.
 #[derive(Clone, Debug)]
@@ -109,12 +102,10 @@ impl Fleet {
         let mut results: Vec<(usize, Result<Outcome, EngineError>)> = Vec::with_capacity(jobs.len());
         let mut progress = Progress { standing: self.standing_before().await, ..Progress::default() };
         let mut halt = None;
-        let slots = Arc::new(Slots::new(self.at_once));
-        let engine = &Engine { slots: Some(Arc::clone(&slots)), ..self.engine.clone() };
-        let mut under_way = FuturesUnordered::new();
+        let mut under_way = UnderWay::new(&self.engine, self.at_once);
         loop {
             let mut waits = false;
-            while halt.is_none() && slots.is_free() && under_way.len() < slots.under_way_max() {
+            while halt.is_none() && under_way.has_room() {
                 let nth = progress.begun;
                 let Some(job) = jobs.get(nth) else { break };
                 if self.engine.stop.is_set() {
@@ -123,8 +114,8 @@ impl Fleet {
                 }
                 match self.caution.gate(progress) {
                     Gate::Begin => {
-                        slots.take();
-                        under_way.push(async move { (nth, engine.rotate(job).await) });
+                        let engine = under_way.engine().clone();
+                        under_way.begin(async move { (nth, engine.rotate(job).await) });
                         progress.begun += 1;
                     }
                     Gate::Wait => {
@@ -135,19 +126,11 @@ impl Fleet {
                 }
             }
             let more = halt.is_none() && !waits && progress.begun < jobs.len();
-            let through = future::poll_fn(|context| {
-                // Before they are polled, since it is then that one of them gives up its slot.
-                slots.watch(context.waker());
-                match under_way.poll_next_unpin(context) {
-                    Poll::Pending if more && slots.is_free() && under_way.len() < slots.under_way_max() => {
-                        Poll::Ready(Some(None))
-                    }
-                    polled => polled.map(|through| through.map(Some)),
-                }
-            });
-            let Some(through) = through.await else { break };
-            let Some((nth, result)) = through else { continue };
-            slots.give_up();
+            let (nth, result) = match under_way.next(more).await {
+                Next::Through(through) => through,
+                Next::Room => continue,
+                Next::Nothing => break,
+            };
             progress.through.count(&result);
             progress.standing += usize::from(stands_still(&result));
             tell(nth, &result);
@@ -165,9 +148,21 @@ impl Fleet {
 
     /// Resumes every job's target that has an unfinished rotation; `None` for the others. In the order of the jobs.
     pub async fn resume(&self, jobs: &[Job]) -> Vec<Result<Option<Outcome>, EngineError>> {
-        let resume = |(nth, job)| async move { (nth, self.engine.resume(job).await) };
-        // As they come, so that one that has to wait keeps no other from beginning.
-        in_order(stream::iter(jobs.iter().enumerate()).map(resume).buffer_unordered(self.at_once).collect().await)
+        let (mut left, mut results) = (jobs.iter().enumerate().peekable(), Vec::with_capacity(jobs.len()));
+        let mut under_way = UnderWay::new(&self.engine, self.at_once);
+        loop {
+            while under_way.has_room()
+                && let Some((nth, job)) = left.next()
+            {
+                let engine = under_way.engine().clone();
+                under_way.begin(async move { (nth, engine.resume(job).await) });
+            }
+            match under_way.next(left.peek().is_some()).await {
+                Next::Through(through) => results.push(through),
+                Next::Room => {}
+                Next::Nothing => return in_order(results),
+            }
+        }
     }
 
     /// How many rotations in the journal are unfinished, where that matters.

@@ -1,8 +1,8 @@
 //! What is done once readers have another secret: a service is reloaded, somebody is told.
 
 use std::fmt;
-
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,10 @@ use cutover_core::TargetId;
 
 use crate::Version;
 use crate::guard::{Panicked, caught};
+use crate::patient::spell;
+
+/// How long a hook may take that does not say.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Something that has to happen once every destination gives its readers another secret.
 ///
@@ -21,12 +25,17 @@ use crate::guard::{Panicked, caught};
 /// A hook that went wrong for a [passing](HookError::is_transient) reason is run again after some seconds, a few times;
 /// then, and at once for any other reason, the rotation is held. A panic is such another reason.
 ///
-/// A hook bounds its own time, well below [`Options::lease_ttl`](crate::Options): one that takes longer loses the target
-/// to any other worker that wants it, which runs the hook too.
+/// The future may be dropped at any wait: a hook that takes longer than its [`time_limit`](Self::time_limit) is given up,
+/// which counts as a passing reason. Until then the engine keeps its lease, so no other worker runs the hook too.
 #[async_trait]
 pub trait Hook: fmt::Debug + Send + Sync + 'static {
     /// A name that tells it from the target's other hooks, fit for a log line.
     fn name(&self) -> &str;
+
+    /// For how long the engine waits for it. 1 minute unless a hook says otherwise.
+    fn time_limit(&self) -> Duration {
+        TIME_LIMIT
+    }
 
     /// Shows that the hook could run, without doing what it does.
     ///
@@ -107,6 +116,12 @@ impl HookError {
         self.transient
     }
 
+    /// The error of a hook that was given up.
+    pub(crate) fn gave_up(hook: &dyn Hook) -> Self {
+        let limit = spell(hook.time_limit());
+        Self::new(hook.name(), format!("it did not end within {limit}; whether it was done is not known")).transient()
+    }
+
     /// The hook's name.
     pub fn hook(&self) -> &str {
         &self.hook
@@ -126,6 +141,10 @@ impl GuardedHook {
 impl Hook for GuardedHook {
     fn name(&self) -> &str {
         self.0.name()
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.0.time_limit()
     }
 
     async fn preflight(&self) -> Result<(), HookError> {

@@ -19,8 +19,8 @@ mod runner;
 mod scrub;
 mod settle;
 mod shift;
-mod slots;
 mod state;
+mod under_way;
 
 pub use destination::{Destination, DestinationError, Holding, Label, Labels, MalformedVersion, Version};
 pub use explain::{
@@ -38,3 +38,4 @@ pub use recover::{RecoverError, Recovered, recover};
 pub use runner::{Engine, Observer, Options, Silent, StopFlag};
 pub use settle::{BeforeComplete, Settlement, Unsettled, before_complete, settle};
 pub use state::{Before, End, Event, Hold, OutOfOrder, Phase, State};
+pub use under_way::{Next, UnderWay};

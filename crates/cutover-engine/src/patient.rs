@@ -79,15 +79,10 @@ impl Patient {
     ) -> Result<T, DestinationError> {
         let mut tried = 0;
         loop {
-            // First, so that it counts from before the call.
-            let limit = self.clock.give_up_after(self.patience.per_call);
-            let error = match select(limit, call()).await {
-                Either::Right((Ok(value), _)) => return Ok(value),
-                Either::Right((Err(error), _)) => error,
-                Either::Left(((), dropped)) => {
-                    drop(dropped);
-                    self.no_answer(what)
-                }
+            let error = match within(self.clock.as_ref(), self.patience.per_call, &mut call()).await {
+                Some(Ok(value)) => return Ok(value),
+                Some(Err(error)) => error,
+                None => self.no_answer(what),
             };
             tried += 1;
             let Some(pause) = self.patience.after(&error, tried, jitter(self.inner.name(), tried)) else {
@@ -100,14 +95,26 @@ impl Patient {
     }
 
     fn no_answer(&self, what: &str) -> DestinationError {
-        let limit = self.patience.per_call;
-        let limit = if limit.subsec_nanos() == 0 {
-            format!("{} s", limit.as_secs())
-        } else {
-            format!("{} ms", limit.as_millis())
-        };
+        let limit = spell(self.patience.per_call);
         let reason = format!("{what} did not answer within {limit}; whether it was done is not known");
         DestinationError::new(self.inner.name(), reason).transient()
+    }
+}
+
+/// What `work` comes to, or `None` when it is still under way after `limit`.
+pub(crate) async fn within<T>(clock: &dyn Clock, limit: Duration, work: &mut BoxFuture<'_, T>) -> Option<T> {
+    // The limit first, so that it counts from before the work.
+    match select(clock.give_up_after(limit), work).await {
+        Either::Left(((), _)) => None,
+        Either::Right((done, _)) => Some(done),
+    }
+}
+
+/// A time limit, as in `30 s`.
+pub(crate) fn spell(limit: Duration) -> String {
+    match limit.subsec_nanos() {
+        0 => format!("{} s", limit.as_secs()),
+        _ => format!("{} ms", limit.as_millis()),
     }
 }
 

@@ -11,9 +11,12 @@ use jiff::Timestamp;
 
 use crate::attempt_run::AttemptRun;
 use crate::pace::Paces;
+use crate::patient::within;
 use crate::shift::Shift;
-use crate::slots::Slots;
-use crate::{Before, Ending, EngineError, Failure, Halt, Job, Journal, Label, Lease, Outcome, Phase, Recorded};
+use crate::under_way::Slots;
+use crate::{
+    Before, Ending, EngineError, Failure, Halt, HookError, Job, Journal, Label, Lease, Outcome, Phase, Recorded,
+};
 
 /// How often somebody else's pending rotation is cancelled before one begins of our own: whoever starts another one
 /// each time is at work there, and not left over.
@@ -95,7 +98,7 @@ pub struct Engine {
     pub(crate) options: Options,
     pub(crate) stop: StopFlag,
     pub(crate) paces: Arc<Paces>,
-    /// Those of the fleet that it works for.
+    /// Those of the rotations that are under way together.
     pub(crate) slots: Option<Arc<Slots>>,
 }
 
@@ -257,8 +260,13 @@ impl Engine {
         for destination in job.destinations() {
             destination.preflight().await?;
         }
+        self.hooks_could_run(job).await
+    }
+
+    async fn hooks_could_run(&self, job: &Job) -> Result<(), Failure> {
         for hook in job.hooks() {
-            hook.preflight().await?;
+            let seen = within(self.clock.as_ref(), hook.time_limit(), &mut hook.preflight()).await;
+            seen.unwrap_or_else(|| Err(HookError::gave_up(hook.as_ref())))?;
         }
         Ok(())
     }
@@ -287,9 +295,7 @@ impl Engine {
                 verdict = Some(rotator.verify(job.target(), &secret).await?);
             }
         }
-        for hook in job.hooks() {
-            hook.preflight().await?;
-        }
+        self.hooks_could_run(job).await?;
         Ok(verdict)
     }
 }

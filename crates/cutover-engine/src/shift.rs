@@ -6,6 +6,7 @@ use cutover_core::{Call, ClientSecret, Kept, NotSent, Observation, Refusal, Rota
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
+use crate::patient::within;
 use crate::{Engine, EngineError, Job, Lease, Phase};
 
 /// The longest single sleep: how soon a wait notices that it was asked to stop.
@@ -90,6 +91,25 @@ impl<'a> Shift<'a> {
         slots.take_again().await;
         rested?;
         self.keep_lease().await
+    }
+
+    /// Waits for somebody who is at work, keeping the lease; `None` where that takes longer than `limit`.
+    pub(crate) async fn wait_for<T>(
+        &mut self,
+        limit: Duration,
+        mut work: BoxFuture<'_, T>,
+    ) -> Result<Option<T>, EngineError> {
+        let mut left = limit;
+        while !left.is_zero() {
+            let step = left.min(self.engine.options.lease_ttl / 4);
+            if let Some(done) = within(self.engine.clock.as_ref(), step, &mut work).await {
+                return Ok(Some(done));
+            }
+            left -= step;
+            self.slept += step;
+            self.keep_lease().await?;
+        }
+        Ok(None)
     }
 
     /// Asks what the vendor shows.

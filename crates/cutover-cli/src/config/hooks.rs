@@ -1,6 +1,7 @@
 //! `[[targets.after_promote]]`, and `[[after_promote]]` for every target.
 
 use std::path::Path;
+use std::time::Duration;
 
 use cutover::stores::hooks::{HookSignal, SignalHook, WebhookHook};
 
@@ -15,6 +16,10 @@ const KINDS: [(&str, &str); 3] = [
     ("signal", "a signal for the process in pid_file, as in \"HUP\""),
     ("webhook", "a URL to call"),
 ];
+
+/// The longest time that may be given: a service that starts anew on many machines takes minutes, and whoever waits for
+/// it keeps the target.
+const TIME_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// The hooks of a target, or of the whole file.
 pub(super) fn read(table: &Table<'_>, folder: &Path) -> Vec<HookConfig> {
@@ -35,7 +40,7 @@ fn hook(table: &Table<'_>, folder: &Path) -> Option<HookConfig> {
     let (name, settings) = match given.as_slice() {
         ["command"] => {
             table.only("a hook with a command", &["command", "timeout", "env"]);
-            let program = program(table, folder)?;
+            let program = program(table, folder, TIME_MAX)?;
             (format!("command {}", program.name()), HookSettings::Command(program))
         }
         ["signal"] => signal(table, folder)?,
@@ -77,7 +82,7 @@ fn webhook(table: &Table<'_>, folder: &Path) -> Option<(String, HookSettings)> {
     let hook = url.and_then(|found| {
         WebhookHook::new(found.value).map_err(|error| table.wrong(&found, error.to_string(), None)).ok()
     });
-    let timeout = timeout(table, "how long the call may take, as in \"10s\"");
+    let timeout = timeout(table, "how long the call may take, as in \"10s\"", TIME_MAX);
     let token = table.has("token").then(|| reference(table, "token", folder, "a bearer token"));
     let key = table.has("signing_key").then(|| reference(table, "signing_key", folder, "the key that signs"));
     let hook = match timeout? {
@@ -172,6 +177,7 @@ command = ["systemctl", "reload", "proxy"]
                 "added by a gateway",
             ),
             ("[[targets.after_promote]]\nwebhook = \"https://x.example\"\ntimeout = \"9h\"\n", "is no such time"),
+            ("[[targets.after_promote]]\ncommand = [\"a\"]\ntimeout = \"16m\"\n", "at most \"15m\""),
             ("[[targets.after_promote]]\ncommand = [\"a\"]\nenv = [\"A=hunter2\"]\n", "no list of names"),
             ("[[targets.after_promote]]\ncommand = [\"a\"]\nretries = 3\n", "unknown key"),
         ] {

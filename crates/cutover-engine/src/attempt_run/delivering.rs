@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cutover_core::{ClientSecret, Effect, Kept, Verdict, Witness};
+use futures_util::future::BoxFuture;
 
 use super::{AttemptRun, Turn};
 use crate::{
@@ -15,6 +16,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How long a vendor that does not say what it thinks of a secret is asked again, where its propagation time is shorter:
 /// one throttled answer is no reason to stop.
 const NOT_KNOWN_MAX: Duration = Duration::from_secs(5);
+/// How often a destination is looked at for what was just written to it: 7.5 s in all, as the pauses double. Stores of
+/// several copies are that much behind on a bad day.
+const READ_BACKS: u32 = 5;
 
 impl AttemptRun<'_> {
     /// The new secret, read from its sealed answer; `None` when the answer holds none that can be read.
@@ -65,8 +69,8 @@ impl AttemptRun<'_> {
             return self.settle(true).await;
         };
         self.doing("staging the new secret");
-        if let Some(error) = self.stage_everywhere(&secret, Done::Again).await? {
-            return self.hold_for(&error).await;
+        if let Err(stuck) = self.stage_everywhere(&secret, Done::Again).await {
+            return self.hold_for(stuck).await;
         }
         self.record(Event::Staged).await?;
         Ok(Turn::On)
@@ -74,35 +78,46 @@ impl AttemptRun<'_> {
 
     /// Stages `secret` in every destination, or in every one that holds it neither as pending nor as current, and reads
     /// it back.
-    async fn stage_everywhere(
-        &mut self,
-        secret: &ClientSecret,
-        done: Done,
-    ) -> Result<Option<DestinationError>, EngineError> {
+    async fn stage_everywhere(&mut self, secret: &ClientSecret, done: Done) -> Result<(), Stuck> {
         let (job, version) = (self.job, self.version());
         for destination in job.destinations() {
+            let destination = destination.as_ref();
             self.shift.keep_lease().await?;
-            let staged = async {
-                if done == Done::Kept && holds(destination.as_ref(), secret).await? {
-                    return Ok(());
-                }
-                destination.stage(version, secret).await?;
-                if holds(destination.as_ref(), secret).await? {
-                    return Ok(());
-                }
-                Err(not_come_back(destination.as_ref()))
-            };
-            if let Err(error) = staged.await {
-                return Ok(Some(error));
+            if done == Done::Kept && holds(destination, secret).await? {
+                continue;
+            }
+            destination.stage(version, secret).await?;
+            if !self.comes_true(destination, || Box::pin(holds(destination, secret))).await? {
+                return Err(not_come_back(destination).into());
             }
         }
-        Ok(None)
+        Ok(())
     }
 
-    pub(super) async fn hold_for(&mut self, error: &DestinationError) -> Result<Turn, EngineError> {
+    /// Looks until a destination shows what was just written to it, since a read may be behind a write; `false` where it
+    /// does not.
+    pub(super) async fn comes_true<'d>(
+        &mut self,
+        destination: &dyn Destination,
+        look: impl Fn() -> BoxFuture<'d, Result<bool, DestinationError>>,
+    ) -> Result<bool, Stuck> {
+        let mut pause = LOOK_AGAIN;
+        for _ in 1..READ_BACKS {
+            if look().await? {
+                return Ok(true);
+            }
+            self.doing(&format!("waiting until {} shows what was written to it", destination.name()));
+            self.shift.wait(pause).await?;
+            pause *= 2;
+        }
+        Ok(look().await?)
+    }
+
+    pub(super) async fn hold_for(&mut self, stuck: Stuck) -> Result<Turn, EngineError> {
+        let error = stuck.at_destination()?;
         let sentence = format!(
             "{}. The new secret is sealed in the journal and not lost; mend the destination, then resume",
-            self.say(error)
+            self.say(&error)
         );
         self.hold(false, sentence).await
     }
@@ -249,8 +264,8 @@ impl AttemptRun<'_> {
             }
         }
         self.doing("giving the new secret to its readers");
-        if let Some(error) = self.deliver(&secret, Done::Again).await? {
-            return self.hold_for(&error).await;
+        if let Err(stuck) = self.deliver(&secret, Done::Again).await {
+            return self.hold_for(stuck).await;
         }
         self.record(Event::Promoted).await?;
         Ok(Turn::On)
@@ -261,50 +276,65 @@ impl AttemptRun<'_> {
     ///
     /// For a secret that the vendor was seen to accept. A destination that lacks it may have been added since, or its
     /// content put back to an older one.
-    pub(super) async fn deliver(
-        &mut self,
-        secret: &ClientSecret,
-        done: Done,
-    ) -> Result<Option<DestinationError>, EngineError> {
+    pub(super) async fn deliver(&mut self, secret: &ClientSecret, done: Done) -> Result<(), Stuck> {
         let (job, version) = (self.job, self.version());
-        if let Some(error) = self.stage_everywhere(secret, Done::Kept).await? {
-            return Ok(Some(error));
-        }
+        self.stage_everywhere(secret, Done::Kept).await?;
         for destination in job.destinations() {
+            let destination = destination.as_ref();
             self.shift.keep_lease().await?;
-            let promoted = async {
-                if done == Done::Kept && reads(destination.as_ref(), Label::Current, secret).await? {
-                    return Ok(());
-                }
-                destination.promote(version).await?;
-                if reads(destination.as_ref(), Label::Current, secret).await? {
-                    return Ok(());
-                }
-                Err(not_come_back(destination.as_ref()))
-            };
-            if let Err(error) = promoted.await {
-                return Ok(Some(error));
+            if done == Done::Kept && reads(destination, Label::Current, secret).await? {
+                continue;
+            }
+            destination.promote(version).await?;
+            if !self.comes_true(destination, || Box::pin(reads(destination, Label::Current, secret))).await? {
+                return Err(not_come_back(destination).into());
             }
         }
         self.given = true;
-        Ok(None)
+        Ok(())
     }
 
-    /// The first destination whose readers do not get `secret`, as an error.
-    pub(super) async fn missing_anywhere(
-        &mut self,
-        secret: &ClientSecret,
-    ) -> Result<Option<DestinationError>, EngineError> {
+    /// Shows that the readers of every destination get `secret`.
+    pub(super) async fn missing_nowhere(&mut self, secret: &ClientSecret) -> Result<(), Stuck> {
         let job = self.job;
         for destination in job.destinations() {
             self.shift.keep_lease().await?;
-            match reads(destination.as_ref(), Label::Current, secret).await {
-                Ok(true) => {}
-                Ok(false) => return Ok(Some(not_come_back(destination.as_ref()))),
-                Err(error) => return Ok(Some(error)),
+            if !reads(destination.as_ref(), Label::Current, secret).await? {
+                return Err(not_come_back(destination.as_ref()).into());
             }
         }
-        Ok(None)
+        Ok(())
+    }
+}
+
+/// Why not every destination is as it should be.
+#[derive(Debug)]
+pub(super) enum Stuck {
+    /// One of them could not be made so, or does not show that it is.
+    Destination(DestinationError),
+    /// The run cannot go on at all.
+    Run(EngineError),
+}
+
+impl Stuck {
+    /// What the destination said, unless it is the run that cannot go on.
+    pub(super) fn at_destination(self) -> Result<DestinationError, EngineError> {
+        match self {
+            Self::Destination(error) => Ok(error),
+            Self::Run(error) => Err(error),
+        }
+    }
+}
+
+impl From<DestinationError> for Stuck {
+    fn from(error: DestinationError) -> Self {
+        Self::Destination(error)
+    }
+}
+
+impl From<EngineError> for Stuck {
+    fn from(error: EngineError) -> Self {
+        Self::Run(error)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use cutover_core::{ClientSecret, Observation, Pending, Verdict};
 
-use super::delivering::reads;
+use super::delivering::{Stuck, reads};
 use super::{AttemptRun, Turn};
-use crate::{Change, DestinationError, Ending, EngineError, Event, Label, Outcome, Phase, WayBack};
+use crate::{Change, Destination, DestinationError, Ending, EngineError, Event, Label, Outcome, Phase, WayBack};
 
 impl AttemptRun<'_> {
     /// Goes back because somebody asks for it, until that is done, held or impossible.
@@ -117,8 +117,8 @@ impl AttemptRun<'_> {
         if self.state.phase() == Phase::Promoted || given && self.state.phase() == Phase::Verified {
             self.record(Event::GoingBack).await?;
         }
-        if let Some(error) = self.roll_back_destinations(ours).await? {
-            return self.hold_for(&error).await.map(Some);
+        if let Err(stuck) = self.roll_back_destinations(ours).await {
+            return self.hold_for(stuck).await.map(Some);
         }
         if self.state.phase() == Phase::GoingBack { self.run_hooks(Change::RolledBack).await } else { Ok(None) }
     }
@@ -131,9 +131,9 @@ impl AttemptRun<'_> {
     /// Whether readers of any destination have ours, where the old secret is good. The inner error is why there is no
     /// going back: no destination has an old secret to go back to, or the vendor refuses it.
     async fn good_old_secret(&mut self, ours: Option<&ClientSecret>) -> Result<Result<bool, Turn>, EngineError> {
-        let (olds, promoted) = match self.ways_back(ours).await? {
+        let (olds, promoted) = match self.ways_back(ours).await {
             Ok(ways) => ways,
-            Err(error) => return self.hold_for(&error).await.map(Err),
+            Err(stuck) => return self.hold_for(stuck).await.map(Err),
         };
         if olds.is_empty() {
             // Destinations that were empty before are empty again; nothing was in use.
@@ -172,7 +172,11 @@ impl AttemptRun<'_> {
     /// Whether the vendor accepts `ours`, which readers have, and no secret from before: a completion took effect that
     /// nobody recorded. An old secret that was retired just now is given the time to show that.
     async fn none_but_ours_is_good(&mut self, ours: &ClientSecret) -> Result<bool, EngineError> {
-        let Ok((olds, true)) = self.ways_back(Some(ours)).await? else { return Ok(false) };
+        let olds = match self.ways_back(Some(ours)).await {
+            Ok((olds, true)) => olds,
+            Ok((_, false)) => return Ok(false),
+            Err(stuck) => return stuck.at_destination().map(|_| false),
+        };
         for old in &olds {
             if self.look(old, Verdict::Refused).await? != Some(Verdict::Refused) {
                 return Ok(false);
@@ -183,58 +187,43 @@ impl AttemptRun<'_> {
 
     /// What the readers of each destination would get after a roll back, each value once, and whether any of them gets
     /// ours now.
-    async fn ways_back(
-        &mut self,
-        ours: Option<&ClientSecret>,
-    ) -> Result<Result<(Vec<ClientSecret>, bool), DestinationError>, EngineError> {
+    async fn ways_back(&mut self, ours: Option<&ClientSecret>) -> Result<(Vec<ClientSecret>, bool), Stuck> {
         let (job, mut olds, mut promoted) = (self.job, Vec::new(), false);
         for destination in job.destinations() {
             self.shift.keep_lease().await?;
-            let way_back = async {
-                let current = destination.read(Label::Current).await?;
-                if current.is_none() || current.as_ref() != ours {
-                    return Ok((current, false));
-                }
-                Ok((destination.read(Label::Previous).await?, true))
-            };
-            let (back, in_use) = match way_back.await {
-                Ok(way) => way,
-                Err(error) => return Ok(Err(error)),
-            };
-            promoted |= in_use;
+            let mut back = destination.read(Label::Current).await?;
+            if back.is_some() && back.as_ref() == ours {
+                promoted = true;
+                back = destination.read(Label::Previous).await?;
+            }
             if let Some(old) = back
                 && !olds.contains(&old)
             {
                 olds.push(old);
             }
         }
-        Ok(Ok((olds, promoted)))
+        Ok((olds, promoted))
     }
 
-    /// Puts back what every destination had before, and sees that readers do not get `ours`; the first that could not, if
-    /// any.
-    pub(super) async fn roll_back_destinations(
-        &mut self,
-        ours: Option<&ClientSecret>,
-    ) -> Result<Option<DestinationError>, EngineError> {
+    /// Puts back what every destination had before, and sees that readers do not get `ours`.
+    pub(super) async fn roll_back_destinations(&mut self, ours: Option<&ClientSecret>) -> Result<(), Stuck> {
         let (job, version) = (self.job, self.version());
         self.given = false;
         for destination in job.destinations() {
+            let destination = destination.as_ref();
             self.shift.keep_lease().await?;
-            let back = async {
-                destination.roll_back(version).await?;
-                if let Some(ours) = ours
-                    && reads(destination.as_ref(), Label::Current, ours).await?
-                {
-                    let reason = "it still gives the new secret to its readers after it went back";
-                    return Err(DestinationError::new(destination.name(), reason));
-                }
-                Ok(())
-            };
-            if let Err(error) = back.await {
-                return Ok(Some(error));
+            destination.roll_back(version).await?;
+            let Some(ours) = ours else { continue };
+            if !self.comes_true(destination, || Box::pin(is_without(destination, ours))).await? {
+                let reason = "it still gives the new secret to its readers after it went back";
+                return Err(DestinationError::new(destination.name(), reason).into());
             }
         }
-        Ok(None)
+        Ok(())
     }
+}
+
+/// Whether readers get another secret than `ours`, or none.
+async fn is_without(destination: &dyn Destination, ours: &ClientSecret) -> Result<bool, DestinationError> {
+    Ok(!reads(destination, Label::Current, ours).await?)
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use cutover_core::{ClientSecret, Effect, Pending, Recovery, Refusal, Verdict, Witness};
 
-use super::delivering::Done;
+use super::delivering::{Done, Stuck};
 use super::{AttemptRun, Turn};
-use crate::{BeforeComplete, Change, DestinationError, Ending, EngineError, Event, Label, Phase, before_complete};
+use crate::{BeforeComplete, Change, Ending, EngineError, Event, Label, Phase, before_complete};
 
 /// How often one run completes without learning what came of it. Each time it waits until the call cannot arrive any more,
 /// a minute at most vendors; one that is down for longer is better asked later, while both secrets work.
@@ -45,8 +45,8 @@ impl AttemptRun<'_> {
                 Some(Verdict::NotKnown) | None => return self.not_seen().await,
             }
         }
-        if let Some(error) = self.missing_after_all(&secret).await? {
-            return self.hold_for(&error).await;
+        if let Err(stuck) = self.given_after_all(&secret).await {
+            return self.hold_for(stuck).await;
         }
         if !self.hooks_are_due() {
             self.record(Event::Completed).await?;
@@ -72,9 +72,9 @@ impl AttemptRun<'_> {
         self.doing("looking once more before the old secret is retired");
         let verdict = self.look_at_new().await?.unwrap_or(Verdict::NotKnown);
         if verdict == Verdict::Accepted
-            && let Some(error) = self.missing_after_all(&secret).await?
+            && let Err(stuck) = self.given_after_all(&secret).await
         {
-            return self.hold_for(&error).await;
+            return self.hold_for(stuck).await;
         }
         if self.hooks_are_due() {
             // A destination had lost the secret, and has it again.
@@ -192,9 +192,9 @@ impl AttemptRun<'_> {
         }
         if self.state.old().is_none() {
             self.doing("seeing that the vendor refuses the old secret");
-            let old = match self.previous_verdict(secret.as_ref()).await? {
+            let old = match self.previous_verdict(secret.as_ref()).await {
                 Ok(verdict) => verdict,
-                Err(error) => return self.hold_for(&error).await,
+                Err(stuck) => return self.hold_for(stuck).await,
             };
             if self.stopping() {
                 return Ok(Turn::On);
@@ -216,7 +216,7 @@ impl AttemptRun<'_> {
         for destination in job.destinations() {
             self.shift.keep_lease().await?;
             if let Err(error) = destination.forget_previous(self.version()).await {
-                return self.hold_for(&error).await;
+                return self.hold_for(error.into()).await;
             }
         }
         self.record(Event::Finished).await?;
@@ -238,14 +238,14 @@ impl AttemptRun<'_> {
     /// A run that takes up a completed rotation sees that every destination still has the secret, before its last copy
     /// outside of them is wiped.
     async fn lost_since(&mut self, secret: &ClientSecret) -> Result<Option<Turn>, EngineError> {
-        let Some(missing) = self.missing_anywhere(secret).await? else { return Ok(None) };
+        let Err(missing) = self.missing_nowhere(secret).await else { return Ok(None) };
         if !self.job.rotator().profile().has(Witness::Probe) {
-            return self.hold_for(&missing).await.map(Some);
+            return self.hold_for(missing).await.map(Some);
         }
         match self.look_at_new().await? {
-            Some(Verdict::Accepted) => match self.missing_after_all(secret).await? {
-                Some(error) => self.hold_for(&error).await.map(Some),
-                None => Ok(None),
+            Some(Verdict::Accepted) => match self.given_after_all(secret).await {
+                Err(stuck) => self.hold_for(stuck).await.map(Some),
+                Ok(()) => Ok(None),
             },
             Some(Verdict::Refused) => {
                 let reason = "the rotation was done, and somebody rotated this client since: the vendor refuses our \
@@ -256,40 +256,31 @@ impl AttemptRun<'_> {
         }
     }
 
-    /// Delivers `secret` once more where a destination lacks it, if the vendor was seen to accept it; the first
-    /// destination that lacks it in the end. Hooks that ran are due again then.
-    pub(super) async fn missing_after_all(
-        &mut self,
-        secret: &ClientSecret,
-    ) -> Result<Option<DestinationError>, EngineError> {
-        match self.missing_anywhere(secret).await? {
-            Some(_) if self.new == Some(Verdict::Accepted) => {
+    /// Shows that the readers of every destination get `secret`; delivers it once more where one lacks it, if the vendor
+    /// was seen to accept it. Hooks that ran are due again then.
+    pub(super) async fn given_after_all(&mut self, secret: &ClientSecret) -> Result<(), Stuck> {
+        match self.missing_nowhere(secret).await {
+            Err(Stuck::Destination(_)) if self.new == Some(Verdict::Accepted) => {
                 if !self.state.hooks_ran().is_empty() {
                     self.record(Event::Redelivering).await?;
                 }
                 self.deliver(secret, Done::Kept).await
             }
-            missing => Ok(missing),
+            seen => seen,
         }
     }
 
     /// What the vendor says to the previous secrets; `None` when no destination has one, or it cannot be asked.
-    async fn previous_verdict(
-        &mut self,
-        new: Option<&ClientSecret>,
-    ) -> Result<Result<Option<Verdict>, DestinationError>, EngineError> {
+    async fn previous_verdict(&mut self, new: Option<&ClientSecret>) -> Result<Option<Verdict>, Stuck> {
         if !self.job.rotator().profile().has(Witness::Probe) {
-            return Ok(Ok(None));
+            return Ok(None);
         }
         let mut asked: Vec<ClientSecret> = Vec::new();
         let mut worst = None;
         let job = self.job;
         for destination in job.destinations() {
             self.shift.keep_lease().await?;
-            let old = match destination.read(Label::Previous).await {
-                Ok(old) => old,
-                Err(error) => return Ok(Err(error)),
-            };
+            let old = destination.read(Label::Previous).await?;
             let Some(old) = old.filter(|old| new != Some(old) && !asked.contains(old)) else { continue };
             let said = self.look(&old, Verdict::Refused).await?.unwrap_or(Verdict::NotKnown);
             asked.push(old);
@@ -299,7 +290,7 @@ impl AttemptRun<'_> {
                 (_, Verdict::Refused) => Some(Verdict::Refused),
             };
         }
-        Ok(Ok(worst))
+        Ok(worst)
     }
 
     /// Two-phase: a lost request of ours that arrives after all would leave a rotation pending that nobody remembers,

@@ -34,8 +34,8 @@ impl AttemptRun<'_> {
                     Some(Verdict::NotKnown) | None => return self.not_seen().await.map(Some),
                 }
             }
-            if let Some(error) = self.missing_after_all(secret).await? {
-                return self.hold_for(&error).await.map(Some);
+            if let Err(stuck) = self.given_after_all(secret).await {
+                return self.hold_for(stuck).await.map(Some);
             }
             self.given = true;
         }
@@ -71,7 +71,8 @@ impl AttemptRun<'_> {
         loop {
             self.shift.keep_lease().await?;
             self.doing(&format!("running the hook {}", hook.name()));
-            let Err(error) = hook.run(&news).await else { return Ok(Ok(())) };
+            let ran = self.shift.wait_for(hook.time_limit(), hook.run(&news)).await?;
+            let Err(error) = ran.unwrap_or_else(|| Err(HookError::gave_up(hook))) else { return Ok(Ok(())) };
             tried += 1;
             tracing::warn!(target = %news.target, tried, error = self.say(&error), "a hook did not run");
             if !error.is_transient() || HOOK_TRIES <= tried || self.stopping() {

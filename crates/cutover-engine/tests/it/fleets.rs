@@ -49,6 +49,21 @@ impl Observer for Heard {
     }
 }
 
+impl Heard {
+    /// The first target rests while another is worked on, and no two are worked on at once.
+    fn only_the_first_rests(&self) {
+        let heard = self.0.lock().expect("no panic under this lock").clone();
+        let at = |target: &str, words: &str| {
+            let said = |(of, doing): &(String, String)| of == target && doing.contains(words);
+            heard.iter().position(said).unwrap_or_else(|| panic!("{target} {words}: {heard:?}"))
+        };
+        let (waits, ends) = (at("target-0", "before a last look"), at("target-0", "refuses the old"));
+        let others = |range: &[(String, String)]| range.iter().filter(|(of, _)| of != "target-0").count();
+        assert!(others(&heard[waits..ends]) > 0, "nobody was worked on while the first rested: {heard:?}");
+        assert_eq!(others(&heard[..waits]), 0, "two were worked on at once: {heard:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_target_that_waits_to_settle_leaves_its_slot_to_another_and_comes_first_after_that() {
     let worlds: Vec<World> = (0..4).map(|_| World::new(Flavour::Marked)).collect();
@@ -56,15 +71,22 @@ async fn a_target_that_waits_to_settle_leaves_its_slot_to_another_and_comes_firs
     let engine = worlds[0].engine().with_observer(heard.clone());
     let results = Fleet::new(engine, 1).rotate(&jobs_of(&worlds)).await;
     assert!(results.iter().all(|result| word(result) == "rotated"), "{results:?}");
-    let heard = heard.0.lock().expect("no panic under this lock").clone();
-    let at = |target: &str, words: &str| {
-        let said = |(of, doing): &(String, String)| of == target && doing.contains(words);
-        heard.iter().position(said).unwrap_or_else(|| panic!("{target} {words}: {heard:?}"))
-    };
-    let (waits, ends) = (at("target-0", "before a last look"), at("target-0", "refuses the old"));
-    let others = |range: &[(String, String)]| range.iter().filter(|(of, _)| of != "target-0").count();
-    assert!(others(&heard[waits..ends]) > 0, "nobody was worked on while the first rested: {heard:?}");
-    assert_eq!(others(&heard[..waits]), 0, "two were worked on at once: {heard:?}");
+    heard.only_the_first_rests();
+}
+
+#[tokio::test]
+async fn a_target_that_is_resumed_and_waits_to_settle_leaves_its_slot_too() {
+    let worlds: Vec<World> = (0..4).map(|_| World::new(Flavour::Marked)).collect();
+    worlds.iter().for_each(|world| world.destinations[0].fail("promote", 1, Fail::Before));
+    let results = Fleet::new(worlds[0].engine(), 1).rotate(&jobs_of(&worlds)).await;
+    assert!(results.iter().all(|result| word(result) == "held"), "{results:?}");
+    let heard = std::sync::Arc::new(Heard::default());
+    let engine = worlds[0].engine().with_observer(heard.clone());
+    let results = Fleet::new(engine, 1).resume(&jobs_of(&worlds)).await;
+    let rotated =
+        |result: &Result<Option<Outcome>, _>| matches!(result, Ok(Some(Outcome { ending: Ending::Rotated, .. })));
+    assert!(results.iter().all(rotated), "{results:?}");
+    heard.only_the_first_rests();
 }
 
 #[tokio::test]

@@ -1,18 +1,22 @@
 //! What is done once readers have another secret, and what becomes of a rotation whose hooks fail.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-use cutover_core::Verdict;
+use cutover_core::{Clock as _, Verdict};
 use cutover_engine::{
-    Action, Change, Destination, End, Ending, Event, Failure, Guarantee, Hold, Label, Phase, Standing, Version,
+    Action, Change, Destination, End, Ending, Event, Failure, Guarantee, Hold, Journal as _, Label, Phase, Standing,
+    Version,
 };
+use futures_util::FutureExt as _;
 
 use crate::check::check;
 use crate::crashes::{POINTS_MAX, effects_max, ends_well};
 use crate::log::Deed;
 use crate::stores::Fail;
 use crate::vendor::{FLAVOURS, Fault, Flavour, Foreign, Op, WINDOW};
-use crate::world::World;
+use crate::world::{LEASE, World};
 
 const HOW: [Fail; 4] = [Fail::Before, Fail::After, Fail::Passing, Fail::Panic];
 
@@ -48,6 +52,44 @@ async fn hooks_run_once_in_order_after_every_destination_has_the_secret_and_befo
         let names: Vec<_> = events(&world).await.iter().map(Event::name).collect();
         let at = names.iter().position(|name| *name == "hook_ran").expect("recorded");
         assert_eq!(names[at - 1..=at + 2], ["promoted", "hook_ran", "hook_ran", "completed"], "{flavour:?}");
+        let end = world.bring_to_an_end().await;
+        check(&world, end, 1, &format!("{flavour:?}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_takes_minutes_keeps_its_target_from_every_other_worker() {
+    for flavour in FLAVOURS {
+        let world = World::hooked(flavour);
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        world.hooks[0].takes(minutes(9), minutes(10), &world.clock);
+        let (journal, clock, target) =
+            (Arc::clone(&world.journal), Arc::clone(&world.clock), world.target.id().clone());
+        let taken = Arc::new(AtomicU32::new(0));
+        let (counter, asked) = (Arc::clone(&taken), Arc::clone(&clock));
+        clock.watch(Arc::new(move || {
+            let lease =
+                journal.inner.lease(&target, asked.now(), LEASE).now_or_never().expect("memory waits for nobody");
+            counter.fetch_add(u32::from(lease.is_ok()), SeqCst);
+        }));
+        let outcome = world.rotate().await.expect("nobody took the target over");
+        assert!(matches!(outcome.ending, Ending::Rotated), "{outcome:?}");
+        assert_eq!(taken.load(SeqCst), 0, "{flavour:?}");
+        assert_eq!(times(&world, "reload", Change::Promoted), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_does_not_end_is_given_up_and_run_again_and_holds_the_rotation_at_last() {
+    for flavour in FLAVOURS {
+        let world = World::hooked(flavour);
+        let long = Duration::from_secs(3600);
+        world.hooks[1].takes(long, Duration::from_secs(90), &world.clock);
+        let hold = held(&world, Phase::Promoted).await;
+        let said = "hook announce: it did not end within 90 s; whether it was done is not known";
+        assert!(hold.sentence.contains(said), "{}", hold.sentence);
+        assert_eq!(times(&world, "reload", Change::Promoted), 1, "one that ran is not run again");
+        world.hooks[1].takes(Duration::ZERO, long, &world.clock);
         let end = world.bring_to_an_end().await;
         check(&world, end, 1, &format!("{flavour:?}")).await;
     }
@@ -282,7 +324,7 @@ async fn a_roll_back_that_dies_anywhere_leaves_nobody_with_a_secret_that_was_dro
             if power {
                 world.journal.inner.power_cut();
             }
-            world.clock.advance(crate::world::LEASE);
+            world.clock.advance(LEASE);
             let story = format!("died at point {point}, power {power}, again {again}");
             if again {
                 let _ = world.roll_back().await.expect("there is a way back");

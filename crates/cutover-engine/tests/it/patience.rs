@@ -44,6 +44,33 @@ async fn a_destination_that_does_not_answer_is_given_up_before_a_vendor_hears_of
 }
 
 #[tokio::test]
+async fn a_destination_whose_reads_are_behind_its_writes_is_waited_for_and_holds_nothing_up() {
+    for flavour in FLAVOURS {
+        for behind in 1..=4 {
+            let world = World::new(flavour);
+            world.destinations[1].is_behind(behind);
+            let outcome = world.rotate().await.expect("the journal works");
+            assert!(matches!(outcome.ending, Ending::Rotated), "{flavour:?} {behind}: {outcome:?}");
+            let end = world.bring_to_an_end().await;
+            check(&world, end, 1, &format!("{flavour:?} {behind}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_destination_that_goes_back_late_is_waited_for_and_the_vendor_hears_of_it_after_that() {
+    let world = World::new(Flavour::Restart);
+    world.destinations[1].fail("promote", 1, Fail::After);
+    let outcome = world.rotate().await.expect("the journal works");
+    assert!(matches!(outcome.ending, Ending::Held { .. }), "{outcome:?}");
+    world.destinations[1].is_behind(3);
+    let outcome = world.roll_back().await.expect("there is a way back").expect("unfinished");
+    assert!(matches!(outcome.ending, Ending::RolledBack(_)), "{outcome:?}");
+    let end = world.bring_to_an_end().await;
+    check(&world, end, 1, "rolled back").await;
+}
+
+#[tokio::test]
 async fn a_pending_secret_that_a_late_stage_pushed_out_is_staged_again_when_resumed() {
     for flavour in FLAVOURS {
         let world = World::new(flavour);

@@ -247,11 +247,22 @@ impl fmt::Debug for FaultyJournal {
     }
 }
 
+/// How far reads are behind writes.
+#[derive(Default)]
+struct Lag {
+    /// How many reads after each write.
+    reads: u32,
+    /// How many are left after the latest, and the numbers of the secrets that they get.
+    left: u32,
+    before: [Option<usize>; 3],
+}
+
 pub(crate) struct FaultyDestination {
     pub(crate) inner: MemoryDestination,
     /// Whether its errors quote the secret that they are about, against the rule.
     pub(crate) quotes: AtomicBool,
     forgets: AtomicBool,
+    lag: Mutex<Lag>,
     gate: Gate,
     log: Arc<Log>,
 }
@@ -263,6 +274,7 @@ impl FaultyDestination {
             inner,
             quotes: AtomicBool::new(false),
             forgets: AtomicBool::new(false),
+            lag: Mutex::default(),
             gate: Gate::new(name, points),
             log,
         }
@@ -278,6 +290,28 @@ impl FaultyDestination {
     /// From now on this one says that it wrote, and did not; or does again.
     pub(crate) fn forgets_writes(&self, forgets: bool) {
         self.forgets.store(forgets, SeqCst);
+    }
+
+    /// From now on the first few reads after each write get what was there before it.
+    pub(crate) fn is_behind(&self, reads: u32) {
+        self.lag.lock().expect("no panic under this lock").reads = reads;
+    }
+
+    async fn is_about_to_write(&self) {
+        let mut before = [None; 3];
+        for (label, before) in Label::ALL.into_iter().zip(&mut before) {
+            *before = self.holds(label).await;
+        }
+        let mut lag = self.lag.lock().expect("no panic under this lock");
+        (lag.left, lag.before) = (lag.reads, before);
+    }
+
+    /// What a read gets that is behind; `None` for one that is not.
+    fn stale(&self, label: Label) -> Option<Option<ClientSecret>> {
+        let mut lag = self.lag.lock().expect("no panic under this lock");
+        lag.left = lag.left.checked_sub(1)?;
+        let nth = Label::ALL.iter().position(|one| *one == label).expect("one of them");
+        Some(lag.before[nth].map(|number| self.log.secret(number)))
     }
 
     fn broken(&self) -> impl Fn(&str) -> DestinationError + '_ {
@@ -313,6 +347,7 @@ impl Destination for FaultyDestination {
             if self.forgets.load(SeqCst) {
                 return Ok(());
             }
+            self.is_about_to_write().await;
             let before = self.holds(Label::Pending).await;
             self.inner.stage(version, secret).await?;
             let pending = self.holds(Label::Pending).await;
@@ -331,7 +366,10 @@ impl Destination for FaultyDestination {
 
     async fn read(&self, label: Label) -> Result<Option<ClientSecret>, DestinationError> {
         let read = async {
-            let secret = self.inner.read(label).await?;
+            let secret = match self.stale(label) {
+                Some(stale) => stale,
+                None => self.inner.read(label).await?,
+            };
             let number = secret.as_ref().and_then(|secret| self.log.number(secret));
             self.log.push(Deed::Read(self.name_owned(), label, number));
             Ok(secret)
@@ -341,6 +379,7 @@ impl Destination for FaultyDestination {
 
     async fn promote(&self, version: Version) -> Result<(), DestinationError> {
         let promote = async {
+            self.is_about_to_write().await;
             let before = self.holds(Label::Current).await;
             self.inner.promote(version).await?;
             let current = self.holds(Label::Current).await;
@@ -354,6 +393,7 @@ impl Destination for FaultyDestination {
 
     async fn roll_back(&self, version: Version) -> Result<(), DestinationError> {
         let roll_back = async {
+            self.is_about_to_write().await;
             self.inner.roll_back(version).await?;
             self.log.push(Deed::WentBack(self.name_owned()));
             Ok(())
@@ -382,6 +422,8 @@ pub(crate) struct FaultyHook {
     pub(crate) quotes: Mutex<String>,
     /// Whom it asks to stop when it runs.
     pub(crate) stops: Mutex<Option<StopFlag>>,
+    /// How long the engine should wait for it, and how long it takes.
+    pub(crate) time: Mutex<Option<(Duration, Duration, Arc<SimClock>)>>,
     gate: Gate,
     log: Arc<Log>,
 }
@@ -394,12 +436,18 @@ impl FaultyHook {
             uses: Mutex::new(Some(0)),
             quotes: Mutex::default(),
             stops: Mutex::default(),
+            time: Mutex::default(),
             gate: Gate::new(name, points),
             log,
         }
     }
 
     scripted!();
+
+    /// From now on it takes so long, and the engine is told to wait for it so long.
+    pub(crate) fn takes(&self, duration: Duration, limit: Duration, clock: &Arc<SimClock>) {
+        *self.time.lock().expect("no panic under this lock") = Some((limit, duration, Arc::clone(clock)));
+    }
 
     /// The number of the secret that the application behind it uses.
     pub(crate) fn uses(&self) -> Option<usize> {
@@ -421,12 +469,24 @@ impl Hook for FaultyHook {
         &self.name
     }
 
+    fn time_limit(&self) -> Duration {
+        let time = self.time.lock().expect("no panic under this lock");
+        time.as_ref().map_or(Duration::from_secs(60), |(limit, ..)| *limit)
+    }
+
     async fn preflight(&self) -> Result<(), HookError> {
         self.gate.run("preflight", self.broken(), async { Ok(()) }).await
     }
 
     async fn run(&self, news: &News) -> Result<(), HookError> {
         let run = async {
+            let time = self.time.lock().expect("no panic under this lock").clone();
+            if let Some((_, duration, clock)) = time {
+                // In steps, between which whoever waits can look at the clock.
+                for _ in 0..duration.as_secs() {
+                    clock.sleep(Duration::from_secs(1)).await;
+                }
+            }
             let mut read = Vec::new();
             for destination in &self.reads {
                 read.push(destination.holds(Label::Current).await);

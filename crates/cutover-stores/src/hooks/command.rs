@@ -1,11 +1,16 @@
 //! A program that is run.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use cutover_engine::{Hook, HookError, News};
 
 use super::failed;
 use crate::Program;
 use crate::command::Call;
+
+/// How long the program may go on being there once it was killed.
+const BURIAL: Duration = Duration::from_secs(5);
 
 /// Runs a program, such as one that reloads a service.
 ///
@@ -29,6 +34,11 @@ impl CommandHook {
 impl Hook for CommandHook {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    /// That of the program, which is killed then, and some seconds in which it is buried.
+    fn time_limit(&self) -> Duration {
+        self.program.time().saturating_add(BURIAL)
     }
 
     async fn preflight(&self) -> Result<(), HookError> {

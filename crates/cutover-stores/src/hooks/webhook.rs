@@ -185,6 +185,11 @@ impl Hook for WebhookHook {
     }
 
     /// Looks the host up. The webhook itself is not called: what it would do about it, only its owner knows.
+    /// That of the call, and as much again for looking up the host.
+    fn time_limit(&self) -> Duration {
+        self.time.saturating_mul(2)
+    }
+
     async fn preflight(&self) -> Result<(), HookError> {
         if !self.looks_up() {
             return Ok(());

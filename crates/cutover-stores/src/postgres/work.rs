@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover_core::{Clock, TargetId};
-use cutover_engine::{Ending, Engine, EngineError, Job, JournalError, Outcome};
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use cutover_engine::{Ending, Engine, EngineError, Job, JournalError, Next, Outcome, UnderWay};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{DueOnly, PostgresJournal};
@@ -86,7 +84,8 @@ impl SharedWork {
         Self { journal, due, engine, clock, at_once: 1, watch: false, failures_max: None }
     }
 
-    /// The same worker on so many targets at once; at least one.
+    /// The same worker on so many targets at once; at least one. One that only waits until a time has passed leaves its
+    /// place to another.
     #[must_use]
     pub fn at_once(mut self, at_once: usize) -> Self {
         self.at_once = at_once.max(1);
@@ -124,11 +123,11 @@ impl SharedWork {
         self.journal.join().await?;
         let stop = self.engine.stop_flag();
         let mut round = Round::new(jobs);
-        let mut under_way = FuturesUnordered::new();
+        let mut under_way = UnderWay::new(&self.engine, self.at_once);
         let mut pause = None;
         let mut end = None;
         loop {
-            while end.is_none() && pause.is_none() && under_way.len() < self.at_once {
+            while end.is_none() && pause.is_none() && under_way.has_room() {
                 if stop.is_set() {
                     end = Some(Ok(Left::Stopped));
                 } else if let Some(failures) = round.too_many(self.failures_max) {
@@ -138,7 +137,8 @@ impl SharedWork {
                 } else if let Some((nth, unfinished)) = round.queue.pop_front() {
                     round.under_way.insert(nth);
                     let job = &jobs[nth];
-                    under_way.push(async move { (nth, self.one(job, unfinished).await) });
+                    let engine = under_way.engine().clone();
+                    under_way.begin(async move { (nth, self.one(&engine, job, unfinished).await) });
                 } else {
                     let since = since();
                     self.due.set_since(since);
@@ -157,8 +157,10 @@ impl SharedWork {
             {
                 return end;
             }
+            let more = end.is_none() && pause.is_none();
             tokio::select! {
-                Some((nth, result)) = under_way.next(), if !under_way.is_empty() => {
+                next = under_way.next(more), if !under_way.is_empty() => {
+                    let Next::Through((nth, result)) = next else { continue };
                     round.under_way.remove(&nth);
                     if let Some(result) = result {
                         round.came_out(nth, &result, self.watch.then(|| self.clock.now()));
@@ -180,9 +182,8 @@ impl SharedWork {
     }
 
     /// Works on one target; `None` when another worker has it, or has done it.
-    async fn one(&self, job: &Job, unfinished: bool) -> Option<Result<Outcome, EngineError>> {
-        let result =
-            if unfinished { self.engine.resume(job).await.transpose()? } else { self.engine.rotate(job).await };
+    async fn one(&self, engine: &Engine, job: &Job, unfinished: bool) -> Option<Result<Outcome, EngineError>> {
+        let result = if unfinished { engine.resume(job).await.transpose()? } else { engine.rotate(job).await };
         match result {
             Err(EngineError::Journal(JournalError::Busy { .. })) => {
                 self.due.was_rotated(job.target().id());

@@ -11,13 +11,14 @@ use super::super::vendors::time;
 use super::super::{DestinationConfig, DestinationSettings};
 use super::{Waiting, only};
 
-/// The longest time that may be given: half of the lease that another worker waits out before it takes the target over.
-const TIME_MAX: Duration = Duration::from_secs(60);
+/// The longest time that may be given to a destination: half of the lease that another worker waits out before it takes
+/// the target over.
+pub(super) const TIME_MAX: Duration = Duration::from_secs(60);
 
 /// A destination with `command`.
 pub(super) fn read(table: &Table<'_>, folder: &Path) -> Option<DestinationConfig> {
     only(table, "a command destination", &["command", "env", "newline"]);
-    let program = program(table, folder);
+    let program = program(table, folder, TIME_MAX);
     let by_line = table.flag("newline");
     let program = program?;
     let name = format!("command {}", program.name());
@@ -29,9 +30,9 @@ pub(super) fn read(table: &Table<'_>, folder: &Path) -> Option<DestinationConfig
 }
 
 /// The program under `command`, with its time and what it may take from the environment.
-pub(in crate::config) fn program(table: &Table<'_>, folder: &Path) -> Option<Program> {
+pub(in crate::config) fn program(table: &Table<'_>, folder: &Path, time_max: Duration) -> Option<Program> {
     let argv = references::argv(table);
-    let timeout = timeout(table, "how long it may take, as in \"30s\"");
+    let timeout = timeout(table, "how long it may take, as in \"30s\"", time_max);
     let env = if table.has("env") { env(table) } else { Some(Vec::new()) };
     // What was missing has been noted by whoever looked for it.
     let program = Program::new(argv?).ok()?.in_folder(folder).passing(env?);
@@ -41,14 +42,15 @@ pub(in crate::config) fn program(table: &Table<'_>, folder: &Path) -> Option<Pro
     })
 }
 
-/// The time under `timeout`; `None` inside when nothing is said of it.
-pub(in crate::config) fn timeout(table: &Table<'_>, what: &str) -> Option<Option<Duration>> {
+/// The time under `timeout`, of whole minutes at most; `None` inside when nothing is said of it.
+pub(in crate::config) fn timeout(table: &Table<'_>, what: &str, max: Duration) -> Option<Option<Duration>> {
     if !table.has("timeout") {
         return Some(None);
     }
     let given = time(table, "timeout", what)?;
-    if given.is_zero() || TIME_MAX < given {
-        table.wrong(&table.text("timeout")?, "it has to be more than 0 and at most \"1m\"", Some(what.to_owned()));
+    if given.is_zero() || max < given {
+        let problem = format!("it has to be more than 0 and at most \"{}m\"", max.as_secs() / 60);
+        table.wrong(&table.text("timeout")?, problem, Some(what.to_owned()));
         return None;
     }
     Some(Some(given))

@@ -32,7 +32,8 @@ impl Waiting {
 
 /// What a destination says of it. A program's `timeout` is for the program, which is ended then.
 pub(super) fn read(table: &Table<'_>, is_program: bool) -> Option<Waiting> {
-    let timeout = if is_program { None } else { command::timeout(table, "how long a call may take, as in \"10s\"")? };
+    let what = "how long a call may take, as in \"10s\"";
+    let timeout = if is_program { None } else { command::timeout(table, what, command::TIME_MAX)? };
     let waiting = Waiting { timeout, tries: tries(table)? };
     let patience = waiting.over(Patience::default());
     if waiting != Waiting::default() && TOGETHER_MAX < patience.per_call * patience.tries {
