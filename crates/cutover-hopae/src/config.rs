@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover_core::Clock;
-use cutover_http::{BaseUrl, BuildError, Credential, Limits, Pipeline, PipelineBuilder, RetryPolicy, Transport};
+use cutover_http::{BaseUrl, BuildError, Credential, Pipeline, PipelineBuilder};
 
 use crate::VENDOR;
 use crate::dialect::Hopae;
@@ -25,9 +24,8 @@ const PRODUCTION: &str = "https://api.hopae.com/connect";
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Config {
-    credential: Credential,
-    pipeline: PipelineBuilder,
-    straggler: Option<Duration>,
+    pub(crate) credential: Credential,
+    pub(crate) pipeline: PipelineBuilder,
 }
 
 impl Config {
@@ -43,7 +41,7 @@ impl Config {
 
     fn new(host: &'static str, credential: Credential) -> Self {
         let pipeline = Pipeline::builder(VENDOR, BaseUrl::from_static(host)).dialect(Arc::new(Hopae));
-        Self { credential, pipeline, straggler: None }
+        Self { credential, pipeline }
     }
 
     /// Another address than Hopae's own, up to where the version (`v1`) begins: a gateway, or an emulator.
@@ -52,47 +50,13 @@ impl Config {
         self
     }
 
-    /// What carries the requests; by default the network.
-    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.pipeline = self.pipeline.transport(transport);
-        self
-    }
-
-    /// The clock by which waits are counted; by default the machine's own.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.pipeline = self.pipeline.clock(clock);
-        self
-    }
-
-    /// How long a call may take and how much of its answer is kept.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.pipeline = self.pipeline.limits(limits);
-        self
-    }
-
-    /// How often and how patiently a call is sent again where that is safe.
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.pipeline = self.pipeline.retry(policy);
-        self
-    }
-
     /// How long a request that was sent and never answered may still arrive. Goes into the rotator's profile.
     pub fn straggler(mut self, straggler: Duration) -> Self {
-        self.straggler = Some(straggler);
+        self.pipeline = self.pipeline.straggler(straggler);
         self
     }
 
-    pub(crate) fn parse(self) -> Result<Parsed, ConfigError> {
-        Ok(Parsed { pipeline: self.pipeline.build()?, credential: self.credential, straggler: self.straggler })
-    }
-}
-
-/// A configuration that was checked.
-#[derive(Debug)]
-pub(crate) struct Parsed {
-    pub(crate) pipeline: Pipeline,
-    pub(crate) credential: Credential,
-    pub(crate) straggler: Option<Duration>,
+    cutover_http::pipeline_settings!();
 }
 
 /// A configuration with which no client can be made.
@@ -114,7 +78,7 @@ mod tests {
         for (config, url) in
             [(Config::sandbox(Credential::Injected), SANDBOX), (Config::production(Credential::Injected), PRODUCTION)]
         {
-            assert_eq!(config.parse().expect("valid").pipeline.base_url().to_string(), url);
+            assert_eq!(config.pipeline.build().expect("valid").base_url().to_string(), url);
         }
     }
 

@@ -42,7 +42,7 @@ impl Rotator {
             Witness::ReplayMarker,
             Witness::Probe,
         ]);
-        if let Some(straggler) = client.straggler() {
+        if let Some(straggler) = client.pipeline.straggler() {
             profile = profile.with_straggler(straggler);
         }
         Self { client, profile }
@@ -66,7 +66,7 @@ impl SecretRotator for Rotator {
         if attempt.target() != target.id() {
             // Hopae may compare nothing but the body, which is empty: the answer would be another app's secret.
             let reason = format!("the attempt and its key belong to {}", attempt.target());
-            return Err(NotSent::misuse(client.call("issue"), reason).into());
+            return Err(NotSent::misuse(client.pipeline.call("issue"), reason).into());
         }
         let sent = client.rotate(target.client_id(), Some(attempt.key())).await;
         Ok(sent.map_err(unless_in_progress)?.into_reply(KEPT_HEADERS))
@@ -75,20 +75,20 @@ impl SecretRotator for Rotator {
     fn read(&self, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let client = self.locate("read", target)?;
         kept.check("read", target)?;
-        let new = NewClientSecret::from_reply(&client.call("read"), kept.reply())?;
+        let new = NewClientSecret::from_reply(&client.pipeline.call("read"), kept.reply())?;
         Ok(Issued::new(new.secret).replayed(new.is_replayed))
     }
 
     async fn complete(&self, target: &Target, _kept: &Kept) -> Result<(), RotateError> {
         let client = self.locate("complete", target)?;
         let reason = "Hopae retired the old secret when it issued the new one; there is nothing to complete";
-        Err(NotSent::misuse(client.call("complete"), reason).into())
+        Err(NotSent::misuse(client.pipeline.call("complete"), reason).into())
     }
 
     async fn cancel(&self, target: &Target) -> Result<(), RotateError> {
         let client = self.locate("cancel", target)?;
         let reason = "Hopae retired the old secret when it issued the new one; that cannot be taken back";
-        Err(NotSent::misuse(client.call("cancel"), reason).into())
+        Err(NotSent::misuse(client.pipeline.call("cancel"), reason).into())
     }
 
     async fn inspect(&self, target: &Target) -> Result<Observation, RotateError> {

@@ -36,10 +36,11 @@ impl ErrorReading {
         self
     }
 
-    /// The same, read differently from its status. Counts for statuses that are refusals: it makes no refusal of a 5xx.
+    /// The same, read differently from its status, or by it for `None`. Counts for statuses that are refusals: it makes
+    /// no refusal of a 5xx.
     #[must_use]
-    pub fn reading(mut self, refusal: Refusal) -> Self {
-        self.refusal = Some(refusal);
+    pub fn reading(mut self, refusal: impl Into<Option<Refusal>>) -> Self {
+        self.refusal = refusal.into();
         self
     }
 

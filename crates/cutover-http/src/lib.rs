@@ -17,6 +17,7 @@ pub mod rescue;
 mod retry;
 mod retry_after;
 mod secret_bytes;
+mod settings;
 mod show_once;
 mod transport;
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use cutover_core::{Call, ClientSecret, TargetId, Vendor};
+use cutover_core::ClientSecret;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -18,8 +18,9 @@ const QUERY_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').rem
 
 /// One call to a vendor, described and not yet sent.
 ///
-/// Owns what it needs: secrets are copied once, into memory that is wiped. A mistake in it is remembered and becomes
-/// [`RotateError::NotSent`](cutover_core::RotateError) when it is sent. `Debug` shows operation, method and template.
+/// Owns what it needs: secrets are copied once, into memory that is wiped and that clones share. A mistake in it is
+/// remembered and becomes [`RotateError::NotSent`](cutover_core::RotateError) when it is sent. `Debug` shows operation,
+/// method and template.
 ///
 /// ```
 /// use cutover_core::ClientSecret;
@@ -32,6 +33,7 @@ const QUERY_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').rem
 ///     .authorization(Authorization::Bearer(&management))
 ///     .idempotent(); // it changes nothing, so it may be sent twice
 /// ```
+#[derive(Clone)]
 #[must_use = "nothing is sent before `Pipeline::send`"]
 pub struct Outgoing {
     operation: &'static str,
@@ -40,7 +42,6 @@ pub struct Outgoing {
     query: String,
     headers: HeaderMap,
     body: SecretBytes,
-    target: Option<TargetId>,
     resend: Resend,
     fault: Option<Cow<'static, str>>,
 }
@@ -87,7 +88,6 @@ impl Outgoing {
             query: String::new(),
             headers: HeaderMap::new(),
             body: SecretBytes::empty(),
-            target: None,
             resend: Resend::Never,
             fault: None,
         }
@@ -175,12 +175,6 @@ impl Outgoing {
         self
     }
 
-    /// About `target`: errors and spans name it.
-    pub fn target(mut self, target: &TargetId) -> Self {
-        self.target = Some(target.clone());
-        self
-    }
-
     /// Declares that it changes nothing at the vendor, so that it may be sent again whatever became of the first.
     pub fn idempotent(mut self) -> Self {
         self.resend = Resend::ChangesNothing;
@@ -197,6 +191,11 @@ impl Outgoing {
         self
     }
 
+    /// The operation, as in `m2m.rotate_start`.
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
     pub(crate) fn is_idempotent(&self) -> bool {
         self.resend != Resend::Never
     }
@@ -211,15 +210,6 @@ impl Outgoing {
 
     pub(crate) fn template(&self) -> &str {
         self.path.template()
-    }
-
-    /// The call in the words of errors.
-    pub(crate) fn call(&self, vendor: &Vendor) -> Call {
-        let call = Call::new(vendor.clone(), self.operation);
-        match &self.target {
-            Some(target) => call.on(target),
-            None => call,
-        }
     }
 
     /// One request, to be made anew for each time it is sent.
@@ -258,7 +248,6 @@ impl fmt::Debug for Outgoing {
             .field("operation", &self.operation)
             .field("method", &self.method)
             .field("template", &self.template())
-            .field("target", &self.target)
             .field("resend", &self.resend)
             .finish_non_exhaustive()
     }

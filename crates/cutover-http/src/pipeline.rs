@@ -1,10 +1,11 @@
 //! The one pipeline that sends.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cutover_core::{Call, Clock, Effect, NoAnswer, NotSent, RotateError, SystemClock, Vendor};
+use cutover_core::{Call, Clock, Effect, NoAnswer, NotSent, RotateError, SystemClock, TargetId, Vendor};
 use http::{HeaderValue, Method};
 use jiff::Timestamp;
 use tracing::{Instrument, Span, field};
@@ -19,9 +20,12 @@ use crate::{
 ///
 /// Clones share everything, connections included.
 #[derive(Clone)]
-pub struct Pipeline(Arc<Inner>);
+pub struct Pipeline {
+    shared: Arc<Shared>,
+    target: Option<TargetId>,
+}
 
-struct Inner {
+struct Shared {
     vendor: Vendor,
     base_url: BaseUrl,
     transport: Arc<dyn Transport>,
@@ -31,6 +35,7 @@ struct Inner {
     jitter: Mutex<fastrand::Rng>,
     user_agent: HeaderValue,
     dialect: Arc<dyn Dialect>,
+    straggler: Option<Duration>,
 }
 
 impl Pipeline {
@@ -46,22 +51,43 @@ impl Pipeline {
             jitter_seed: None,
             user_agent: concat!("cutover/", env!("CARGO_PKG_VERSION")).to_owned(),
             dialect: Arc::new(PlainDialect),
+            straggler: None,
         }
     }
 
     /// The vendor that it sends to.
     pub fn vendor(&self) -> &Vendor {
-        &self.0.vendor
+        &self.shared.vendor
     }
 
     /// Where it sends to.
     pub fn base_url(&self) -> &BaseUrl {
-        &self.0.base_url
+        &self.shared.base_url
     }
 
     /// The clock by which it waits.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.0.clock
+        &self.shared.clock
+    }
+
+    /// How long a request that was sent and never answered may still arrive, where somebody has said so.
+    pub fn straggler(&self) -> Option<Duration> {
+        self.shared.straggler
+    }
+
+    /// The same pipeline for calls about `target`: errors and spans name it.
+    #[must_use]
+    pub fn about(&self, target: &TargetId) -> Self {
+        Self { shared: Arc::clone(&self.shared), target: Some(target.clone()) }
+    }
+
+    /// `operation` in the words of errors.
+    pub fn call(&self, operation: impl Into<Cow<'static, str>>) -> Call {
+        let call = Call::new(self.shared.vendor.clone(), operation);
+        match &self.target {
+            Some(target) => call.on(target),
+            None => call,
+        }
     }
 
     /// Sends a call and gives its answer, which has a 2xx status and may be cut short.
@@ -72,14 +98,14 @@ impl Pipeline {
     /// # Errors
     /// Every other status and every failure on the way, with its effect at the vendor.
     pub async fn send(&self, outgoing: Outgoing) -> Result<Received, RotateError> {
-        let call = outgoing.call(&self.0.vendor);
+        let call = self.call(outgoing.operation());
         let span = self.span(&call, &outgoing);
         self.send_until_settled(&call, &outgoing, &span).instrument(span.clone()).await
     }
 
     /// The one loop that sleeps.
     async fn send_until_settled(&self, call: &Call, outgoing: &Outgoing, span: &Span) -> Result<Received, RotateError> {
-        let begun = self.0.clock.now();
+        let begun = self.shared.clock.now();
         let mut tries = 0_u32;
         let mut unanswered = false;
         loop {
@@ -102,24 +128,24 @@ impl Pipeline {
             let lost = result.as_ref().is_err_and(|error| error.effect() == Effect::Unknown);
             unanswered |= lost && outgoing.is_keyed();
             tracing::debug!(tries, wait_ms = wait.as_millis(), "the call is sent again after a wait");
-            self.0.clock.sleep(wait).await;
+            self.shared.clock.sleep(wait).await;
         }
     }
 
     fn next(&self, outgoing: &Outgoing, error: &RotateError, tries: u32, begun: Timestamp) -> Next {
-        let elapsed = Duration::try_from(self.0.clock.now().duration_since(begun)).unwrap_or_default();
-        let jitter = self.0.jitter.lock().unwrap_or_else(PoisonError::into_inner).f64();
-        after_failure(&self.0.retry, outgoing.is_idempotent(), error, tries, elapsed, jitter)
+        let elapsed = Duration::try_from(self.shared.clock.now().duration_since(begun)).unwrap_or_default();
+        let jitter = self.shared.jitter.lock().unwrap_or_else(PoisonError::into_inner).f64();
+        after_failure(&self.shared.retry, outgoing.is_idempotent(), error, tries, elapsed, jitter)
     }
 
     async fn send_once(&self, call: &Call, outgoing: &Outgoing) -> Result<Received, RotateError> {
         let request = outgoing
-            .request(&self.0.base_url, &self.0.user_agent)
+            .request(&self.shared.base_url, &self.shared.user_agent)
             .map_err(|reason| NotSent::misuse(call.clone(), reason))?;
-        let sent = self.0.transport.send(request, &self.0.limits).await;
+        let sent = self.shared.transport.send(request, &self.shared.limits).await;
         let answer = sent.map_err(|error| read_failure(call, error))?;
-        let answer = read(call, answer, self.0.dialect.as_ref(), self.0.clock.now())?;
-        Ok(Received::new(answer, call.clone(), self.0.dialect.clone()))
+        let answer = read(call, answer, self.shared.dialect.as_ref(), self.shared.clock.now())?;
+        Ok(Received::new(answer, call.clone(), self.shared.dialect.clone()))
     }
 
     /// The span of one call. What stands here and in [`record`] is all that is ever logged.
@@ -128,8 +154,8 @@ impl Pipeline {
             "http.client",
             "otel.kind" = "client",
             "http.request.method" = outgoing.method().as_str(),
-            "server.address" = self.0.base_url.host(),
-            "server.port" = self.0.base_url.port(),
+            "server.address" = self.shared.base_url.host(),
+            "server.port" = self.shared.base_url.port(),
             "url.template" = outgoing.template(),
             "http.response.status_code" = field::Empty,
             "http.request.resend_count" = field::Empty,
@@ -182,11 +208,12 @@ fn record(span: &Span, result: &Result<Received, RotateError>, tries: u32) {
 impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pipeline")
-            .field("vendor", &self.0.vendor)
-            .field("base_url", &self.0.base_url)
-            .field("transport", &self.0.transport)
-            .field("limits", &self.0.limits)
-            .field("retry", &self.0.retry)
+            .field("vendor", &self.shared.vendor)
+            .field("base_url", &self.shared.base_url)
+            .field("transport", &self.shared.transport)
+            .field("limits", &self.shared.limits)
+            .field("retry", &self.shared.retry)
+            .field("target", &self.target)
             .finish_non_exhaustive()
     }
 }
@@ -204,6 +231,7 @@ pub struct PipelineBuilder {
     jitter_seed: Option<u64>,
     user_agent: String,
     dialect: Arc<dyn Dialect>,
+    straggler: Option<Duration>,
 }
 
 impl PipelineBuilder {
@@ -255,6 +283,12 @@ impl PipelineBuilder {
         self
     }
 
+    /// How long a request that was sent and never answered may still arrive on this way to the vendor.
+    pub fn straggler(mut self, straggler: Duration) -> Self {
+        self.straggler = Some(straggler);
+        self
+    }
+
     /// The pipeline.
     ///
     /// # Errors
@@ -269,7 +303,7 @@ impl PipelineBuilder {
             None => Arc::new(ReqwestTransport::new(&self.limits)?),
         };
         let jitter = self.jitter_seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        Ok(Pipeline(Arc::new(Inner {
+        let shared = Shared {
             vendor: self.vendor,
             base_url: self.base_url,
             transport,
@@ -279,7 +313,9 @@ impl PipelineBuilder {
             jitter: Mutex::new(jitter),
             user_agent,
             dialect: self.dialect,
-        })))
+            straggler: self.straggler,
+        };
+        Ok(Pipeline { shared: Arc::new(shared), target: None })
     }
 }
 

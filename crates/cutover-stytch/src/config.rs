@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover_core::Clock;
-use cutover_http::{BaseUrl, BuildError, Credential, Limits, Pipeline, PipelineBuilder, RetryPolicy, Transport};
+use cutover_http::{BaseUrl, BuildError, Credential, Pipeline, PipelineBuilder};
 
 use crate::VENDOR;
 use crate::dialect::Stytch;
@@ -35,7 +34,6 @@ pub struct Config {
     project_id: String,
     credential: Credential,
     pipeline: PipelineBuilder,
-    straggler: Option<Duration>,
 }
 
 impl Config {
@@ -44,7 +42,7 @@ impl Config {
         let project_id = project_id.into();
         let host = if project_id.starts_with(LIVE_PREFIX) { LIVE } else { TEST };
         let pipeline = Pipeline::builder(VENDOR, BaseUrl::from_static(host)).dialect(Arc::new(Stytch));
-        Self { project_id, credential, pipeline, straggler: None }
+        Self { project_id, credential, pipeline }
     }
 
     /// Another host than the project's own: a gateway, or an emulator.
@@ -55,58 +53,30 @@ impl Config {
         self
     }
 
-    /// What carries the requests; by default the network.
-    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.pipeline = self.pipeline.transport(transport);
-        self
-    }
-
-    /// The clock by which waits are counted; by default the machine's own.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.pipeline = self.pipeline.clock(clock);
-        self
-    }
-
-    /// How long a call may take and how much of its answer is kept.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.pipeline = self.pipeline.limits(limits);
-        self
-    }
-
-    /// How often and how patiently a call is sent again where that is safe.
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.pipeline = self.pipeline.retry(policy);
-        self
-    }
-
     /// How long a request that was sent and never answered may still arrive. Goes into the rotators' profiles.
     pub fn straggler(mut self, straggler: Duration) -> Self {
-        self.straggler = Some(straggler);
+        self.pipeline = self.pipeline.straggler(straggler);
         self
     }
 
-    pub(crate) fn parse(self) -> Result<Parsed, ConfigError> {
+    cutover_http::pipeline_settings!();
+
+    pub(crate) fn parse(self) -> Result<(Pipeline, Project), ConfigError> {
         let plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
         let id = &self.project_id;
         if id.is_empty() || id.len() > PROJECT_ID_BYTES_MAX || !id.bytes().all(plain) {
             return Err(ConfigError::ProjectId);
         }
-        Ok(Parsed {
-            pipeline: self.pipeline.build()?,
-            project_id: self.project_id,
-            credential: self.credential,
-            straggler: self.straggler,
-        })
+        let project = Project { id: self.project_id.into(), credential: self.credential };
+        Ok((self.pipeline.build()?, project))
     }
 }
 
-/// A configuration that was checked.
-#[derive(Debug)]
-pub(crate) struct Parsed {
-    pub(crate) pipeline: Pipeline,
-    pub(crate) project_id: String,
+/// A project and its secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Project {
+    pub(crate) id: Arc<str>,
     pub(crate) credential: Credential,
-    pub(crate) straggler: Option<Duration>,
 }
 
 /// A configuration with which no client can be made.
@@ -127,7 +97,7 @@ mod tests {
     use cutover_core::ClientSecret;
 
     fn base_url(project_id: &str) -> Result<String, ConfigError> {
-        Ok(Config::new(project_id, Credential::Injected).parse()?.pipeline.base_url().to_string())
+        Ok(Config::new(project_id, Credential::Injected).parse()?.0.base_url().to_string())
     }
 
     #[test]

@@ -18,11 +18,7 @@ impl Dialect for Stytch {
     fn read_error(&self, _status: u16, _headers: &HeaderMap, body: &[u8]) -> ErrorReading {
         let code = rescue::text(body, &["error_type"]).or_else(|| rescue::text(body, &["error"]));
         let refusal = code.as_deref().and_then(refusal);
-        let reading = ErrorReading::new().with_code(code);
-        match refusal {
-            Some(refusal) => reading.reading(refusal),
-            None => reading,
-        }
+        ErrorReading::new().with_code(code).reading(refusal)
     }
 
     fn request_id(&self, _headers: &HeaderMap, body: &[u8]) -> Option<String> {

@@ -47,7 +47,7 @@ impl Rotator {
             Witness::LastFour,
             Witness::Probe,
         ]);
-        if let Some(straggler) = client.straggler() {
+        if let Some(straggler) = client.pipeline.straggler() {
             profile = profile.with_straggler(straggler);
         }
         Self { client, family, profile }
@@ -74,7 +74,7 @@ impl SecretRotator for Rotator {
     fn read(&self, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let client = self.locate("read", target)?;
         kept.check("read", target)?;
-        Ok(Issued::new(NextClientSecret::from_reply(&client.call("read"), kept.reply())?.secret))
+        Ok(Issued::new(NextClientSecret::from_reply(&client.pipeline.call("read"), kept.reply())?.secret))
     }
 
     async fn complete(&self, target: &Target, kept: &Kept) -> Result<(), RotateError> {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover_core::Clock;
-use cutover_http::{BaseUrl, BuildError, Credential, Limits, Pipeline, PipelineBuilder, RetryPolicy, Transport};
+use cutover_http::{BaseUrl, BuildError, Credential, Pipeline, PipelineBuilder};
 
 use crate::dialect::Zitadel;
 use crate::{KeyFile, OrganisationId, VENDOR};
@@ -33,7 +32,6 @@ pub struct Config {
     issuer: Option<String>,
     api: Api,
     pipeline: PipelineBuilder,
-    straggler: Option<Duration>,
     propagation: Duration,
 }
 
@@ -46,7 +44,6 @@ impl Config {
             issuer: None,
             api: Api::default(),
             pipeline: Pipeline::builder(VENDOR, base_url).dialect(Arc::new(Zitadel)),
-            straggler: None,
             propagation: PROPAGATION,
         }
     }
@@ -79,33 +76,9 @@ impl Config {
         self
     }
 
-    /// What carries the requests; by default the network.
-    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.pipeline = self.pipeline.transport(transport);
-        self
-    }
-
-    /// The clock by which waits and the lives of tokens are counted; by default the machine's own.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.pipeline = self.pipeline.clock(clock);
-        self
-    }
-
-    /// How long a call may take and how much of its answer is kept.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.pipeline = self.pipeline.limits(limits);
-        self
-    }
-
-    /// How often and how patiently a call is sent again where that is safe.
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.pipeline = self.pipeline.retry(policy);
-        self
-    }
-
     /// How long a request that was sent and never answered may still arrive. Goes into the rotators' profiles.
     pub fn straggler(mut self, straggler: Duration) -> Self {
-        self.straggler = Some(straggler);
+        self.pipeline = self.pipeline.straggler(straggler);
         self
     }
 
@@ -115,6 +88,8 @@ impl Config {
         self.propagation = propagation;
         self
     }
+
+    cutover_http::pipeline_settings!();
 
     pub(crate) fn parse(self) -> Result<Parsed, ConfigError> {
         if matches!(&self.caller, Caller::ClientCredentials { client_id, .. } if client_id.is_empty()) {
@@ -126,7 +101,6 @@ impl Config {
             organisation: self.organisation,
             issuer: self.issuer,
             api: self.api,
-            straggler: self.straggler,
             propagation: self.propagation,
         })
     }
@@ -169,7 +143,6 @@ pub(crate) struct Parsed {
     pub(crate) organisation: Option<OrganisationId>,
     pub(crate) issuer: Option<String>,
     pub(crate) api: Api,
-    pub(crate) straggler: Option<Duration>,
     pub(crate) propagation: Duration,
 }
 

@@ -23,8 +23,7 @@ impl Dialect for Zitadel {
     fn read_error(&self, status: u16, _headers: &HeaderMap, body: &[u8]) -> ErrorReading {
         let code = code(body);
         let refusal = refusal(status, code.as_deref());
-        let reading = ErrorReading::new().with_code(code);
-        refusal.map_or(reading.clone(), |refusal| reading.reading(refusal))
+        ErrorReading::new().with_code(code).reading(refusal)
     }
 
     /// Zitadel documents none; proxies in front of it set this one.

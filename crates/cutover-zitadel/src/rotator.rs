@@ -69,7 +69,7 @@ impl Rotator {
         let mut profile = RotationProfile::supersede(VENDOR, name, SETTLE.min(propagation))
             .with_witnesses(witnesses)
             .with_propagation(propagation);
-        if let Some(straggler) = client.straggler() {
+        if let Some(straggler) = client.pipeline.straggler() {
             profile = profile.with_straggler(straggler);
         }
         Self { client, kind, profile }
@@ -81,7 +81,9 @@ impl Rotator {
         let client = self.client.about(target.id());
         let scope = |name: &str| {
             let entry = target.scope(name).filter(|entry| !entry.is_empty());
-            entry.ok_or_else(|| NotSent::misuse(client.call(operation), format!("the target's scope has no {name}")))
+            entry.ok_or_else(|| {
+                NotSent::misuse(client.pipeline.call(operation), format!("the target's scope has no {name}"))
+            })
         };
         let place = match self.kind {
             ClientKind::Api | ClientKind::Oidc => {
@@ -109,7 +111,7 @@ impl Rotator {
             Some(id) if id == target.client_id().as_str() => return Ok(()),
             _ => "the app has another client id than the target",
         };
-        Err(NotSent::misuse(client.call("inspect"), reason).into())
+        Err(NotSent::misuse(client.pipeline.call("inspect"), reason).into())
     }
 
     async fn verify_app(
@@ -165,7 +167,7 @@ impl SecretRotator for Rotator {
     fn read(&self, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let (client, place) = self.locate("read", target)?;
         kept.check("read", target)?;
-        let new = NewClientSecret::from_reply(&client.call("read"), kept.reply())?;
+        let new = NewClientSecret::from_reply(&client.pipeline.call("read"), kept.reply())?;
         let marker = match place {
             Place::App { .. } => new.details.sequence.map(marker),
             Place::User(_) => None,
@@ -175,12 +177,16 @@ impl SecretRotator for Rotator {
 
     async fn complete(&self, target: &Target, _kept: &Kept) -> Result<(), RotateError> {
         let (client, _) = self.locate("complete", target)?;
-        Err(NotSent::misuse(client.call("complete"), "Zitadel retires the old secret when the new one is made").into())
+        Err(NotSent::misuse(
+            client.pipeline.call("complete"),
+            "Zitadel retires the old secret when the new one is made",
+        )
+        .into())
     }
 
     async fn cancel(&self, target: &Target) -> Result<(), RotateError> {
         let (client, _) = self.locate("cancel", target)?;
-        Err(NotSent::misuse(client.call("cancel"), "Zitadel has no rotation that could be cancelled").into())
+        Err(NotSent::misuse(client.pipeline.call("cancel"), "Zitadel has no rotation that could be cancelled").into())
     }
 
     async fn inspect(&self, target: &Target) -> Result<Observation, RotateError> {

@@ -51,7 +51,7 @@ impl Boxes {
     }
 
     async fn send(&self, target: &Target, outgoing: Outgoing) -> Result<Received, RotateError> {
-        self.pipeline.send(outgoing.authorization(Authorization::Bearer(&self.tenant)).target(target.id())).await
+        self.pipeline.about(target.id()).send(outgoing.authorization(Authorization::Bearer(&self.tenant))).await
     }
 }
 
@@ -89,7 +89,7 @@ impl SecretRotator for Boxes {
         self.profile.check("read", target)?;
         kept.check("read", target)?;
         let secret = rescue::secret(kept.reply().expose_body(), &["new_key"]);
-        let call = cutover_core::Call::new(VENDOR, "read").on(target.id());
+        let call = self.pipeline.about(target.id()).call("read");
         let unreadable = || Unreadable::new(call, kept.reply().status(), "there is no new_key in it").into();
         secret.map(Issued::new).ok_or_else(unreadable)
     }

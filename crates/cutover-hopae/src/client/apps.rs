@@ -63,7 +63,7 @@ impl<'a> Apps<'a> {
     /// The errors in it are those of [`list`](Self::list). An app that is made or deleted meanwhile may be missed or
     /// come twice: Hopae counts through its list.
     pub fn list_all(&self, page: &ListApps) -> Listing<App> {
-        let (client, call) = (self.client.clone(), self.client.call("apps.list"));
+        let (client, call) = (self.client.clone(), self.client.pipeline.call("apps.list"));
         Listing::new(call, page.clone(), move |page| {
             let client = client.clone();
             async move { client.apps().list(&page).await }

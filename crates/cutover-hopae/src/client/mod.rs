@@ -4,18 +4,14 @@ mod apps;
 mod probe;
 mod webhooks;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use cutover_core::{Call, ClientId, ClientSecret, IdempotencyKey, RotateError, TargetId};
-use cutover_http::{Authorization, Credential, Outgoing, Path, Received};
+use cutover_core::{ClientId, ClientSecret, IdempotencyKey, RotateError, TargetId};
+use cutover_http::{Authorization, Credential, Outgoing, Path, Pipeline, Received};
 use http::HeaderName;
 
 pub use apps::Apps;
 pub use webhooks::Webhooks;
 
-use crate::config::Parsed;
-use crate::{Config, ConfigError, VENDOR};
+use crate::{Config, ConfigError};
 
 /// The header that marks an answer as a repeated one.
 pub(crate) const REPLAYED: &str = "idempotency-replayed";
@@ -29,8 +25,8 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// answer.
 #[derive(Clone, Debug)]
 pub struct Client {
-    shared: Arc<Parsed>,
-    target: Option<TargetId>,
+    pub(crate) pipeline: Pipeline,
+    credential: Credential,
 }
 
 impl Client {
@@ -39,7 +35,7 @@ impl Client {
     /// # Errors
     /// When a limit is zero, or the default transport cannot be made.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        Ok(Self { shared: Arc::new(config.parse()?), target: None })
+        Ok(Self { pipeline: config.pipeline.build()?, credential: config.credential })
     }
 
     /// The apps of the workspace.
@@ -54,20 +50,7 @@ impl Client {
 
     /// The same client, about `target`: errors and spans name it.
     pub(crate) fn about(&self, target: &TargetId) -> Self {
-        Self { target: Some(target.clone()), ..self.clone() }
-    }
-
-    pub(crate) fn straggler(&self) -> Option<Duration> {
-        self.shared.straggler
-    }
-
-    /// The words of errors for `operation`.
-    pub(crate) fn call(&self, operation: &'static str) -> Call {
-        let call = Call::new(VENDOR, operation);
-        match &self.target {
-            Some(target) => call.on(target),
-            None => call,
-        }
+        Self { pipeline: self.pipeline.about(target), ..self.clone() }
     }
 
     pub(crate) async fn fetch(&self, id: &ClientId) -> Result<Received, RotateError> {
@@ -82,7 +65,7 @@ impl Client {
 
     /// Sends a call as the workspace.
     async fn as_caller(&self, outgoing: Outgoing) -> Result<Received, RotateError> {
-        self.send(outgoing, Authorization::Bearer(&self.shared.credential)).await
+        self.pipeline.send(outgoing.authorization(Authorization::Bearer(&self.credential))).await
     }
 
     /// Sends a call with an app's own credentials, not with the workspace's.
@@ -93,16 +76,8 @@ impl Client {
         secret: &ClientSecret,
     ) -> Result<Received, RotateError> {
         let secret = Credential::from(secret.duplicate());
-        self.send(outgoing, Authorization::Basic { user: id.as_str(), secret: &secret }).await
-    }
-
-    async fn send(&self, outgoing: Outgoing, authorization: Authorization<'_>) -> Result<Received, RotateError> {
-        let outgoing = outgoing.authorization(authorization);
-        let outgoing = match &self.target {
-            Some(target) => outgoing.target(target),
-            None => outgoing,
-        };
-        self.shared.pipeline.send(outgoing).await
+        let authorization = Authorization::Basic { user: id.as_str(), secret: &secret };
+        self.pipeline.send(outgoing.authorization(authorization)).await
     }
 }
 

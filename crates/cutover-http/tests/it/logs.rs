@@ -80,7 +80,7 @@ async fn no_log_of_any_crate_shows_a_secret() {
         connection.write(&format!("{head}connection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())).await;
     })
     .await;
-    let pipeline = pipeline(&server.url());
+    let pipeline = pipeline(&server.url()).about(&TargetId::new("shop-1").expect("a name"));
     let token: Credential = ClientSecret::new("canary-token").into();
     let secret = ClientSecret::new("canary-body");
     let call = || {
@@ -88,7 +88,6 @@ async fn no_log_of_any_crate_shows_a_secret() {
             .authorization(Authorization::Bearer(&token))
             .secret_header(HeaderName::from_static("idempotency-key"), "canary-key")
             .query("cursor", "canary-query")
-            .target(&TargetId::new("shop-1").expect("a name"))
     };
     let form = call().form(&[("client_secret", FormValue::Secret(&secret))]);
     let received = pipeline.send(form).await.expect("a 200");
@@ -148,9 +147,8 @@ async fn a_span_has_the_names_of_opentelemetry() {
         async move { Ok(answer(status, &[("x-request-id", "r-1")], "{}")) }
     });
     let pipeline = builder("https://api.acme.example/gw").transport(Arc::new(transport)).build().expect("a pipeline");
-    let call = Outgoing::get("m2m.get", Path::new().literal("v1/m2m").id("canary-id"))
-        .target(&TargetId::new("shop-1").expect("a name"));
-    pipeline.send(call).await.expect("the second");
+    let call = Outgoing::get("m2m.get", Path::new().literal("v1/m2m").id("canary-id"));
+    pipeline.about(&TargetId::new("shop-1").expect("a name")).send(call).await.expect("the second");
     let text = log.text();
     let close = text.lines().rfind(|line| line.contains("close")).expect("the span was closed");
     for field in [

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use cutover_core::{Clock, Vendor};
-use cutover_http::{BaseUrl, BuildError, Limits, Pipeline, PipelineBuilder, RetryPolicy, Transport};
+use cutover_core::Vendor;
+use cutover_http::{BaseUrl, BuildError, Limits, Pipeline, PipelineBuilder, RetryPolicy};
 
 use super::auth::VaultAuth;
 use super::dialect::Vault;
@@ -44,29 +44,7 @@ impl VaultConfig {
         self
     }
 
-    /// What carries the requests; by default the network.
-    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
-        self.pipeline = self.pipeline.transport(transport);
-        self
-    }
-
-    /// The clock by which waits and the life of a token are counted; by default the machine's own.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.pipeline = self.pipeline.clock(clock);
-        self
-    }
-
-    /// How long a call may take and how much of its answer is kept.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.pipeline = self.pipeline.limits(limits);
-        self
-    }
-
-    /// How often and how patiently a call is sent again.
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.pipeline = self.pipeline.retry(policy);
-        self
-    }
+    cutover_http::pipeline_settings!();
 }
 
 /// A client of one Vault: one token for all the secrets that are reached through it.

@@ -56,7 +56,8 @@ impl<'a> ConnectedApps<'a> {
     ///
     /// The errors in it are those of [`search`](Self::search).
     pub fn search_all(&self, search: &SearchConnectedApps) -> Listing<ConnectedApp> {
-        let (client, call) = (self.client.clone(), self.client.call(Family::ConnectedApps.operations().search));
+        let (client, call) =
+            (self.client.clone(), self.client.pipeline.call(Family::ConnectedApps.operations().search));
         Listing::new(call, search.clone(), move |search| {
             let client = client.clone();
             async move { client.connected_apps().search(&search).await }

@@ -53,7 +53,7 @@ impl<'a> M2m<'a> {
     ///
     /// The errors in it are those of [`search`](Self::search).
     pub fn search_all(&self, search: &SearchM2mClients) -> Listing<M2mClient> {
-        let (client, call) = (self.client.clone(), self.client.call(Family::M2m.operations().search));
+        let (client, call) = (self.client.clone(), self.client.pipeline.call(Family::M2m.operations().search));
         Listing::new(call, search.clone(), move |search| {
             let client = client.clone();
             async move { client.m2m().search(&search).await }

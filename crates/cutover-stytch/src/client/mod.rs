@@ -5,20 +5,17 @@ mod m2m;
 mod oauth;
 mod probe;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use cutover_core::{Call, ClientId, ClientSecret, RotateError, TargetId};
-use cutover_http::{Authorization, FormValue, Outgoing, Path, Received};
+use cutover_core::{ClientId, ClientSecret, RotateError, TargetId};
+use cutover_http::{Authorization, FormValue, Outgoing, Path, Pipeline, Received};
 use serde::Serialize;
 
 pub use connected_apps::ConnectedApps;
 pub use m2m::M2m;
 pub use oauth::OAuth;
 
-use crate::config::Parsed;
+use crate::config::Project;
 use crate::family::{Family, Step};
-use crate::{Config, ConfigError, VENDOR};
+use crate::{Config, ConfigError};
 
 /// A client of one Stytch project.
 ///
@@ -26,8 +23,8 @@ use crate::{Config, ConfigError, VENDOR};
 /// answer.
 #[derive(Clone, Debug)]
 pub struct Client {
-    shared: Arc<Parsed>,
-    target: Option<TargetId>,
+    pub(crate) pipeline: Pipeline,
+    project: Project,
 }
 
 impl Client {
@@ -36,7 +33,8 @@ impl Client {
     /// # Errors
     /// When the project id is none, a limit is zero, or the default transport cannot be made.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        Ok(Self { shared: Arc::new(config.parse()?), target: None })
+        let (pipeline, project) = config.parse()?;
+        Ok(Self { pipeline, project })
     }
 
     /// Machine-to-machine clients.
@@ -56,25 +54,12 @@ impl Client {
 
     /// The project.
     pub fn project_id(&self) -> &str {
-        &self.shared.project_id
+        &self.project.id
     }
 
     /// The same client, about `target`: errors and spans name it.
     pub(crate) fn about(&self, target: &TargetId) -> Self {
-        Self { target: Some(target.clone()), ..self.clone() }
-    }
-
-    pub(crate) fn straggler(&self) -> Option<Duration> {
-        self.shared.straggler
-    }
-
-    /// The words of errors for `operation`.
-    pub(crate) fn call(&self, operation: &'static str) -> Call {
-        let call = Call::new(VENDOR, operation);
-        match &self.target {
-            Some(target) => call.on(target),
-            None => call,
-        }
+        Self { pipeline: self.pipeline.about(target), ..self.clone() }
     }
 
     pub(crate) async fn fetch(&self, family: Family, id: &ClientId) -> Result<Received, RotateError> {
@@ -90,8 +75,8 @@ impl Client {
 
     /// Sends a call as the project.
     async fn as_caller(&self, outgoing: Outgoing) -> Result<Received, RotateError> {
-        let Parsed { project_id, credential, .. } = self.shared.as_ref();
-        self.send(outgoing, Authorization::Basic { user: project_id, secret: credential }).await
+        let Project { id, credential } = &self.project;
+        self.pipeline.send(outgoing.authorization(Authorization::Basic { user: id, secret: credential })).await
     }
 
     /// Sends a call with the credentials of a client, which stand in the form and nowhere else, not with the project's.
@@ -108,16 +93,7 @@ impl Client {
         fields.push(("client_id", FormValue::Text(id.as_str())));
         fields.push(("client_secret", FormValue::Secret(secret)));
         let path = Path::new().literal("v1/public").id(self.project_id()).literal(endpoint);
-        self.send(Outgoing::post(operation, path).form(&fields).idempotent(), Authorization::None).await
-    }
-
-    async fn send(&self, outgoing: Outgoing, authorization: Authorization<'_>) -> Result<Received, RotateError> {
-        let outgoing = outgoing.authorization(authorization);
-        let outgoing = match &self.target {
-            Some(target) => outgoing.target(target),
-            None => outgoing,
-        };
-        self.shared.pipeline.send(outgoing).await
+        self.pipeline.send(Outgoing::post(operation, path).form(&fields).idempotent()).await
     }
 }
 

@@ -34,8 +34,8 @@ impl<'a> Apps<'a> {
         project: &ProjectId,
         new: &CreateApiApp,
     ) -> Result<ShowOnce<CreatedApp>, RotateError> {
-        let make = |operation| Outgoing::post(operation, apps(project).literal("api")).json(new);
-        Ok(self.client.v1("apps.create_api", make).await?.into_show_once(KEPT_HEADERS))
+        let outgoing = Outgoing::post("apps.create_api", apps(project).literal("api")).json(new);
+        Ok(self.client.v1(outgoing).await?.into_show_once(KEPT_HEADERS))
     }
 
     /// Creates an OIDC application.
@@ -47,8 +47,8 @@ impl<'a> Apps<'a> {
         project: &ProjectId,
         new: &CreateOidcApp,
     ) -> Result<ShowOnce<CreatedApp>, RotateError> {
-        let make = |operation| Outgoing::post(operation, apps(project).literal("oidc")).json(new);
-        Ok(self.client.v1("apps.create_oidc", make).await?.into_show_once(KEPT_HEADERS))
+        let outgoing = Outgoing::post("apps.create_oidc", apps(project).literal("oidc")).json(new);
+        Ok(self.client.v1(outgoing).await?.into_show_once(KEPT_HEADERS))
     }
 
     /// Makes a new secret for an API application. The old one is dead at once.
@@ -77,8 +77,8 @@ impl<'a> Apps<'a> {
     }
 
     async fn generate(&self, operation: &'static str, path: Path) -> Result<ShowOnce<NewClientSecret>, RotateError> {
-        let make = |operation| Outgoing::post(operation, path.clone()).json(&Empty {});
-        Ok(self.client.v1(operation, make).await?.into_show_once(KEPT_HEADERS))
+        let outgoing = Outgoing::post(operation, path).json(&Empty {});
+        Ok(self.client.v1(outgoing).await?.into_show_once(KEPT_HEADERS))
     }
 
     /// One application.
@@ -89,8 +89,8 @@ impl<'a> Apps<'a> {
     /// # Errors
     /// As every call.
     pub async fn get(&self, project: &ProjectId, id: &AppId) -> Result<App, RotateError> {
-        let make = |operation| Outgoing::get(operation, app(project, id));
-        Ok(self.client.v1("apps.get", make).await?.json::<AppAnswer>()?.app)
+        let received = self.client.v1(Outgoing::get("apps.get", app(project, id))).await?;
+        Ok(received.json::<AppAnswer>()?.app)
     }
 
     /// One page of the applications of a project, possibly a minute behind.
@@ -99,8 +99,8 @@ impl<'a> Apps<'a> {
     /// As every call; a wrong organisation is no error and gives an empty list.
     pub async fn search(&self, project: &ProjectId, search: &SearchApps) -> Result<Page<App, SearchApps>, RotateError> {
         let body = search.body();
-        let make = |operation| Outgoing::post(operation, apps(project).literal("_search")).json(&body).idempotent();
-        Ok(self.client.v1("apps.search", make).await?.json::<AppsAnswer>()?.page(search))
+        let outgoing = Outgoing::post("apps.search", apps(project).literal("_search")).json(&body).idempotent();
+        Ok(self.client.v1(outgoing).await?.json::<AppsAnswer>()?.page(search))
     }
 
     /// Every application of a project that matches, over all pages. Pages are asked for as they are needed.
@@ -108,7 +108,7 @@ impl<'a> Apps<'a> {
     /// The errors in it are those of [`search`](Self::search). An application that is made or deleted meanwhile may be
     /// missed or come twice: Zitadel counts through its list.
     pub fn search_all(&self, project: &ProjectId, search: &SearchApps) -> Listing<App> {
-        let (client, call) = (self.client.clone(), self.client.call("apps.search"));
+        let (client, call) = (self.client.clone(), self.client.pipeline.call("apps.search"));
         let project = project.clone();
         Listing::new(call, search.clone(), move |search| {
             let (client, project) = (client.clone(), project.clone());
@@ -126,18 +126,16 @@ impl<'a> Apps<'a> {
         id: &AppId,
         search: &SearchChanges,
     ) -> Result<Page<Change, SearchChanges>, RotateError> {
-        let make = |operation| {
-            let outgoing = Outgoing::post(operation, app(project, id).literal("changes/_search")).idempotent();
-            search.query().fold(outgoing, |outgoing, (name, value)| outgoing.query(name, &value))
-        };
-        Ok(self.client.v1("apps.changes", make).await?.json::<ChangesAnswer>()?.page(search))
+        let outgoing = Outgoing::post("apps.changes", app(project, id).literal("changes/_search")).idempotent();
+        let outgoing = search.query().fold(outgoing, |outgoing, (name, value)| outgoing.query(name, &value));
+        Ok(self.client.v1(outgoing).await?.json::<ChangesAnswer>()?.page(search))
     }
 
     /// Everything that was changed about an application, over all pages. Pages are asked for as they are needed.
     ///
     /// The errors in it are those of [`changes`](Self::changes).
     pub fn changes_all(&self, project: &ProjectId, id: &AppId, search: &SearchChanges) -> Listing<Change> {
-        let (client, call) = (self.client.clone(), self.client.call("apps.changes"));
+        let (client, call) = (self.client.clone(), self.client.pipeline.call("apps.changes"));
         let (project, id) = (project.clone(), id.clone());
         Listing::new(call, search.clone(), move |search| {
             let (client, project, id) = (client.clone(), project.clone(), id.clone());
@@ -150,8 +148,7 @@ impl<'a> Apps<'a> {
     /// # Errors
     /// As every call; a name that it has already is refused.
     pub async fn update(&self, project: &ProjectId, id: &AppId, update: &UpdateApp) -> Result<Details, RotateError> {
-        let make = |operation| Outgoing::put(operation, app(project, id)).json(update);
-        self.details("apps.update", make).await
+        self.details(Outgoing::put("apps.update", app(project, id)).json(update)).await
     }
 
     /// Changes how an API application authenticates. Makes no secret, and takes none away.
@@ -164,8 +161,8 @@ impl<'a> Apps<'a> {
         id: &AppId,
         update: &UpdateApiApp,
     ) -> Result<Details, RotateError> {
-        let make = |operation| Outgoing::put(operation, app(project, id).literal("api_config")).json(update);
-        self.details("apps.update_api", make).await
+        let outgoing = Outgoing::put("apps.update_api", app(project, id).literal("api_config")).json(update);
+        self.details(outgoing).await
     }
 
     /// Changes how an OIDC application is set up. Replaces all settings; makes no secret, and takes none away.
@@ -178,8 +175,8 @@ impl<'a> Apps<'a> {
         id: &AppId,
         settings: &OidcSettings,
     ) -> Result<Details, RotateError> {
-        let make = |operation| Outgoing::put(operation, app(project, id).literal("oidc_config")).json(settings);
-        self.details("apps.update_oidc", make).await
+        let outgoing = Outgoing::put("apps.update_oidc", app(project, id).literal("oidc_config")).json(settings);
+        self.details(outgoing).await
     }
 
     /// Takes an application out of use. Its secret is kept and refused.
@@ -187,8 +184,8 @@ impl<'a> Apps<'a> {
     /// # Errors
     /// As every call; one that is out of use already is refused.
     pub async fn deactivate(&self, project: &ProjectId, id: &AppId) -> Result<Details, RotateError> {
-        let make = |operation| Outgoing::post(operation, app(project, id).literal("_deactivate")).json(&Empty {});
-        self.details("apps.deactivate", make).await
+        let outgoing = Outgoing::post("apps.deactivate", app(project, id).literal("_deactivate")).json(&Empty {});
+        self.details(outgoing).await
     }
 
     /// Puts an application into use again, with the secret it had.
@@ -196,8 +193,8 @@ impl<'a> Apps<'a> {
     /// # Errors
     /// As every call; one that is in use already is refused.
     pub async fn reactivate(&self, project: &ProjectId, id: &AppId) -> Result<Details, RotateError> {
-        let make = |operation| Outgoing::post(operation, app(project, id).literal("_reactivate")).json(&Empty {});
-        self.details("apps.reactivate", make).await
+        let outgoing = Outgoing::post("apps.reactivate", app(project, id).literal("_reactivate")).json(&Empty {});
+        self.details(outgoing).await
     }
 
     /// Deletes an application. By default an organisation's owner may not do this.
@@ -205,16 +202,12 @@ impl<'a> Apps<'a> {
     /// # Errors
     /// As every call.
     pub async fn delete(&self, project: &ProjectId, id: &AppId) -> Result<Details, RotateError> {
-        let make = |operation| Outgoing::delete(operation, app(project, id));
-        self.details("apps.delete", make).await
+        self.details(Outgoing::delete("apps.delete", app(project, id))).await
     }
 
-    async fn details<F>(&self, operation: &'static str, make: F) -> Result<Details, RotateError>
-    where
-        F: Fn(&'static str) -> Outgoing + Send + Sync,
-    {
+    async fn details(&self, outgoing: Outgoing) -> Result<Details, RotateError> {
         // It is done, and nothing of the answer is needed: one that cannot be read is no failure.
-        Ok(self.client.v1(operation, make).await?.json::<DetailsAnswer>().unwrap_or_default().details)
+        Ok(self.client.v1(outgoing).await?.json::<DetailsAnswer>().unwrap_or_default().details)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cutover_core::{Call, ClientSecret, NotSent, Refusal, Refused, RotateError};
+use cutover_core::{ClientSecret, NotSent, Refusal, Refused, RotateError};
 use cutover_http::{Authorization, Credential, FormValue, Outgoing, Received, rescue};
 use jiff::Timestamp;
 use tokio::sync::Mutex;
@@ -103,7 +103,7 @@ impl Client {
         };
         let failures = exchange.failures.load(Ordering::Acquire);
         let mut slot = exchange.slot.lock().await;
-        let now = self.shared.pipeline.clock().now();
+        let now = self.pipeline.clock().now();
         if let Some(token) = slot.token.as_ref().filter(|token| now < token.replace_at) {
             return Ok(token.held());
         }
@@ -144,8 +144,7 @@ impl Client {
 
     /// The failure of another call's fetch, told to a call that waited for it.
     fn shared_failure(&self, failure: &RotateError) -> RotateError {
-        let call = Call::new(failure.call().vendor().clone(), failure.call().operation().to_owned());
-        let call = self.target.iter().fold(call, |call, target| call.on(target));
+        let call = self.pipeline.call(failure.call().operation().to_owned());
         match (failure, failure.status(), failure.refusal()) {
             (RotateError::Refused(_), Some(status), Some(refusal)) => Refused::new(call, status)
                 .reading(refusal)
@@ -160,17 +159,17 @@ impl Client {
 
     async fn fetch(&self, operation: &'static str, grant: &Grant, now: Timestamp) -> Result<Received, RotateError> {
         let endpoints = self.endpoints().await?;
-        let path = endpoints.token().map_err(|reason| NotSent::misuse(self.call(operation), reason))?;
+        let path = endpoints.token().map_err(|reason| NotSent::misuse(self.pipeline.call(operation), reason))?;
         // A second token does no harm, so this may be sent again.
         let outgoing = Outgoing::post("oauth.token", path).idempotent();
         match grant {
             Grant::ClientCredentials { client_id, secret } => {
                 let form = [("grant_type", FormValue::Text("client_credentials")), ("scope", FormValue::Text(SCOPE))];
                 let authorization = Authorization::BasicFormEncoded { user: client_id, secret };
-                self.send(outgoing.form(&form), authorization).await
+                self.pipeline.send(outgoing.form(&form).authorization(authorization)).await
             }
             Grant::KeyFile(key) => {
-                let misuse = |reason| NotSent::misuse(self.call(operation), reason);
+                let misuse = |reason| NotSent::misuse(self.pipeline.call(operation), reason);
                 if key.expires().is_some_and(|expires| expires <= now) {
                     return Err(misuse("the caller's key file has expired").into());
                 }
@@ -183,14 +182,14 @@ impl Client {
                     ("assertion", FormValue::Secret(&assertion)),
                     ("scope", FormValue::Text(SCOPE)),
                 ];
-                self.send(outgoing.form(&form), Authorization::None).await
+                self.pipeline.send(outgoing.form(&form)).await
             }
         }
     }
 
     /// What a failure on the way to the caller's token means for `operation`: it was not sent.
     fn before_sending(&self, operation: &'static str, error: RotateError) -> RotateError {
-        let call = self.call(operation);
+        let call = self.pipeline.call(operation);
         match error {
             // Effect and code are right as they are; that it was refused matters more than where.
             RotateError::Refused(_) | RotateError::NotSent(_) => error,

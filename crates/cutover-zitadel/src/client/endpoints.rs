@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use cutover_core::{NotSent, RotateError};
-use cutover_http::{Authorization, BaseUrl, Outgoing, Path};
+use cutover_http::{BaseUrl, Outgoing, Path};
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -90,21 +90,21 @@ impl Client {
             return Ok(endpoints.clone());
         }
         let outgoing = Outgoing::get(OPERATION, Path::new().literal(".well-known/openid-configuration"));
-        let received = match self.send(outgoing, Authorization::None).await {
+        let received = match self.pipeline.send(outgoing).await {
             Ok(received) => received,
             // A gateway may serve nothing but what was asked for. Not kept: it may be served later.
             Err(error) if is_not_served(&error) => {
                 let nothing = Discovery { issuer: pinned.clone(), ..Discovery::default() };
-                return Ok(Arc::new(Endpoints::read(self.shared.pipeline.base_url(), &nothing)));
+                return Ok(Arc::new(Endpoints::read(self.pipeline.base_url(), &nothing)));
             }
             Err(error) => return Err(error),
         };
         let discovery: Discovery = received.json()?;
         if pinned.is_some() && *pinned != discovery.issuer {
             let reason = "the instance names another issuer than the configuration";
-            return Err(NotSent::misuse(self.call(OPERATION), reason).into());
+            return Err(NotSent::misuse(self.pipeline.call(OPERATION), reason).into());
         }
-        let endpoints = Arc::new(Endpoints::read(self.shared.pipeline.base_url(), &discovery));
+        let endpoints = Arc::new(Endpoints::read(self.pipeline.base_url(), &discovery));
         *known = Some(endpoints.clone());
         Ok(endpoints)
     }

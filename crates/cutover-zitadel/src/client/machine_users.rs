@@ -28,8 +28,8 @@ impl<'a> MachineUsers<'a> {
     /// # Errors
     /// As every call.
     pub async fn create(&self, new: &CreateMachineUser) -> Result<CreatedMachineUser, RotateError> {
-        let make = |operation| Outgoing::post(operation, users().literal("machine")).json(new);
-        self.client.v1("machine_users.create", make).await?.json()
+        let outgoing = Outgoing::post("machine_users.create", users().literal("machine")).json(new);
+        self.client.v1(outgoing).await?.json()
     }
 
     /// Makes a new secret for a machine user. The old one is dead at once; its access tokens stay good.
@@ -37,8 +37,8 @@ impl<'a> MachineUsers<'a> {
     /// # Errors
     /// With an unknown effect the old secret may be dead and nobody saw the new one; only another call gives one.
     pub async fn set_secret(&self, id: &UserId) -> Result<ShowOnce<NewClientSecret>, RotateError> {
-        let make = |operation| Outgoing::put(operation, user(id).literal("secret")).json(&Empty {});
-        Ok(self.client.v1("machine_users.set_secret", make).await?.into_show_once(KEPT_HEADERS))
+        let outgoing = Outgoing::put("machine_users.set_secret", user(id).literal("secret")).json(&Empty {});
+        Ok(self.client.v1(outgoing).await?.into_show_once(KEPT_HEADERS))
     }
 
     /// Leaves a machine user without a secret.
@@ -46,8 +46,8 @@ impl<'a> MachineUsers<'a> {
     /// # Errors
     /// As every call; a user without one is refused.
     pub async fn remove_secret(&self, id: &UserId) -> Result<Details, RotateError> {
-        let make = |operation| Outgoing::delete(operation, user(id).literal("secret"));
-        let received = self.client.v1("machine_users.remove_secret", make).await?;
+        let outgoing = Outgoing::delete("machine_users.remove_secret", user(id).literal("secret"));
+        let received = self.client.v1(outgoing).await?;
         Ok(received.json::<DetailsAnswer>().unwrap_or_default().details)
     }
 
@@ -61,8 +61,9 @@ impl<'a> MachineUsers<'a> {
     /// As every call.
     pub async fn check_access(&self, id: &UserId) -> Result<(), RotateError> {
         let query = KeysQuery::one();
-        let make = |operation| Outgoing::post(operation, user(id).literal("keys/_search")).json(&query).idempotent();
-        let received = self.client.v1("machine_users.search_keys", make).await?;
+        let outgoing =
+            Outgoing::post("machine_users.search_keys", user(id).literal("keys/_search")).json(&query).idempotent();
+        let received = self.client.v1(outgoing).await?;
         received.json::<KeysAnswer>().map(drop)
     }
 }

@@ -10,7 +10,7 @@ mod v2;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover_core::{Call, ClientSecret, RotateError, TargetId};
+use cutover_core::{ClientSecret, RotateError, TargetId};
 use cutover_http::{Authorization, Credential, Outgoing, Pipeline, Received};
 use http::HeaderName;
 
@@ -19,7 +19,7 @@ pub use machine_users::MachineUsers;
 pub use v2::{Applications, Users};
 
 use crate::config::Parsed;
-use crate::{Api, Config, ConfigError, OrganisationId, VENDOR};
+use crate::{Api, Config, ConfigError, OrganisationId};
 use caller::CallerState;
 use endpoints::EndpointCache;
 
@@ -34,18 +34,16 @@ const ORGANISATION: HeaderName = HeaderName::from_static("x-zitadel-orgid");
 /// of a call leaves its effect unknown, like a lost answer.
 #[derive(Clone, Debug)]
 pub struct Client {
+    pub(crate) pipeline: Pipeline,
     shared: Arc<Shared>,
     organisation: Option<OrganisationId>,
-    target: Option<TargetId>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    pipeline: Pipeline,
     caller: CallerState,
     endpoints: EndpointCache,
     api: Api,
-    straggler: Option<Duration>,
     propagation: Duration,
 }
 
@@ -55,10 +53,10 @@ impl Client {
     /// # Errors
     /// When the caller has no client id, a limit is zero, or the default transport cannot be made.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        let Parsed { pipeline, caller, organisation, issuer, api, straggler, propagation } = config.parse()?;
+        let Parsed { pipeline, caller, organisation, issuer, api, propagation } = config.parse()?;
         let (caller, endpoints) = (CallerState::new(caller), EndpointCache::new(issuer));
-        let shared = Shared { pipeline, caller, endpoints, api, straggler, propagation };
-        Ok(Self { shared: Arc::new(shared), organisation, target: None })
+        let shared = Shared { caller, endpoints, api, propagation };
+        Ok(Self { pipeline, shared: Arc::new(shared), organisation })
     }
 
     /// The same client within another organisation.
@@ -89,59 +87,41 @@ impl Client {
 
     /// The same client, about `target`: errors and spans name it.
     pub(crate) fn about(&self, target: &TargetId) -> Self {
-        Self { target: Some(target.clone()), ..self.clone() }
+        Self { pipeline: self.pipeline.about(target), ..self.clone() }
     }
 
     pub(crate) fn api(&self) -> Api {
         self.shared.api
     }
 
-    pub(crate) fn straggler(&self) -> Option<Duration> {
-        self.shared.straggler
-    }
-
     pub(crate) fn propagation(&self) -> Duration {
         self.shared.propagation
     }
 
-    /// The words of errors for `operation`.
-    pub(crate) fn call(&self, operation: &'static str) -> Call {
-        let call = Call::new(VENDOR, operation);
-        match &self.target {
-            Some(target) => call.on(target),
-            None => call,
-        }
-    }
-
-    /// Sends a v1 call, which `make` describes, as the caller and within the organisation.
-    async fn v1<F>(&self, operation: &'static str, make: F) -> Result<Received, RotateError>
-    where
-        F: Fn(&'static str) -> Outgoing + Send + Sync,
-    {
-        let in_organisation = |operation| match &self.organisation {
-            Some(id) => make(operation).header(ORGANISATION, id.as_str()),
-            None => make(operation),
-        };
-        self.as_caller(operation, in_organisation).await
+    /// Sends a v1 call, as the caller and within the organisation.
+    async fn v1(&self, outgoing: Outgoing) -> Result<Received, RotateError> {
+        self.as_caller(match &self.organisation {
+            Some(id) => outgoing.header(ORGANISATION, id.as_str()),
+            None => outgoing,
+        })
+        .await
     }
 
     /// Sends a call as the caller.
     ///
     /// An access token that was in the cache and is refused, because somebody ended it early, is replaced once. That
     /// is safe for every call: one that is refused for its credential did nothing.
-    async fn as_caller<F>(&self, operation: &'static str, make: F) -> Result<Received, RotateError>
-    where
-        F: Fn(&'static str) -> Outgoing + Send + Sync,
-    {
-        let held = self.credential(operation).await?;
-        let first = self.send(make(operation), Authorization::Bearer(&held.credential)).await;
+    async fn as_caller(&self, outgoing: Outgoing) -> Result<Received, RotateError> {
+        let held = self.credential(outgoing.operation()).await?;
+        let again = outgoing.clone();
+        let first = self.pipeline.send(outgoing.authorization(Authorization::Bearer(&held.credential))).await;
         let refused = matches!(&first, Err(RotateError::Refused(_)) if status(&first) == Some(401));
         if !refused || !held.was_cached {
             return first;
         }
         self.shared.caller.forget(&held.credential).await;
-        let fresh = self.credential(operation).await?;
-        self.send(make(operation), Authorization::Bearer(&fresh.credential)).await
+        let fresh = self.credential(again.operation()).await?;
+        self.pipeline.send(again.authorization(Authorization::Bearer(&fresh.credential))).await
     }
 
     /// Sends a call with the credentials of a client whose secret is looked at, not with the caller's.
@@ -152,16 +132,8 @@ impl Client {
         secret: &ClientSecret,
     ) -> Result<Received, RotateError> {
         let secret = Credential::from(secret.duplicate());
-        self.send(outgoing, Authorization::BasicFormEncoded { user: client_id, secret: &secret }).await
-    }
-
-    async fn send(&self, outgoing: Outgoing, authorization: Authorization<'_>) -> Result<Received, RotateError> {
-        let outgoing = outgoing.authorization(authorization);
-        let outgoing = match &self.target {
-            Some(target) => outgoing.target(target),
-            None => outgoing,
-        };
-        self.shared.pipeline.send(outgoing).await
+        let authorization = Authorization::BasicFormEncoded { user: client_id, secret: &secret };
+        self.pipeline.send(outgoing.authorization(authorization)).await
     }
 }
 

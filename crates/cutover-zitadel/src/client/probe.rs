@@ -14,7 +14,7 @@ impl Client {
     pub(crate) async fn introspect(&self, client_id: &str, secret: &ClientSecret) -> Result<(), RotateError> {
         const OPERATION: &str = "oauth.introspect";
         let path = self.endpoints().await?.introspection();
-        let path = path.map_err(|reason| NotSent::misuse(self.call(OPERATION), reason))?;
+        let path = path.map_err(|reason| NotSent::misuse(self.pipeline.call(OPERATION), reason))?;
         let outgoing = Outgoing::post(OPERATION, path).form(&[("token", FormValue::Text(MADE_UP_TOKEN))]).idempotent();
         let received = self.as_client(outgoing, client_id, secret).await?;
         received.json::<Introspection>().map(drop)
@@ -26,7 +26,7 @@ impl Client {
     pub(crate) async fn ask_for_token(&self, client_id: &str, secret: &ClientSecret) -> Result<(), RotateError> {
         const OPERATION: &str = "oauth.token";
         let path = self.endpoints().await?.token();
-        let path = path.map_err(|reason| NotSent::misuse(self.call(OPERATION), reason))?;
+        let path = path.map_err(|reason| NotSent::misuse(self.pipeline.call(OPERATION), reason))?;
         let form = [("grant_type", FormValue::Text("client_credentials")), ("scope", FormValue::Text("openid"))];
         let outgoing = Outgoing::post(OPERATION, path).form(&form).idempotent();
         let received = self.as_client(outgoing, client_id, secret).await?;

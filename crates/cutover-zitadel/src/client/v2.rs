@@ -86,7 +86,7 @@ impl<'a> Applications<'a> {
     /// The errors in it are those of [`list`](Self::list). An application that is made or deleted meanwhile may be
     /// missed or come twice: Zitadel counts through its list.
     pub fn list_all(&self, list: &ListApplications) -> Listing<Application> {
-        let (client, call) = (self.client.clone(), self.client.call("v2.list_applications"));
+        let (client, call) = (self.client.clone(), self.client.pipeline.call("v2.list_applications"));
         Listing::new(call, list.clone(), move |list| {
             let client = client.clone();
             async move { client.applications_v2().list(&list).await }
@@ -178,11 +178,8 @@ impl Client {
         body: &B,
         effect: Effect,
     ) -> Result<Received, RotateError> {
-        let make = |operation| {
-            let outgoing = Outgoing::post(operation, path.clone()).json(body).header(PROTOCOL_VERSION, "1");
-            if effect == Effect::None { outgoing.idempotent() } else { outgoing }
-        };
-        self.as_caller(operation, make).await
+        let outgoing = Outgoing::post(operation, path).json(body).header(PROTOCOL_VERSION, "1");
+        self.as_caller(if effect == Effect::None { outgoing.idempotent() } else { outgoing }).await
     }
 }
 
