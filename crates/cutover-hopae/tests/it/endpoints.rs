@@ -2,20 +2,16 @@
 
 use cutover_core::{ClientSecret, IdempotencyKey};
 use cutover_hopae::{BatchItem, CreateApp, CreateApps, ListApps, UpdateApp, UpdateWebhook};
-use serde_json::{Value, json};
+use serde_json::json;
 use wiremock::ResponseTemplate;
 
-use crate::support::{BEARER, SECRET, Seen, answering, client, id, json_answer, new_secret, seen};
+use crate::support::{self, BEARER, SECRET, Seen, answering, client, id, json_answer, new_secret};
 
+/// The one request that was sent, as the workspace.
 async fn only(server: &wiremock::MockServer) -> Seen {
-    let mut seen = seen(server).await;
-    assert_eq!(seen.len(), 1);
-    assert_eq!(seen[0].authorization.as_deref(), Some(BEARER));
-    seen.remove(0)
-}
-
-fn body(seen: &Seen) -> Value {
-    serde_json::from_str(&seen.body).expect("a JSON body")
+    let seen = support::only(server).await;
+    assert_eq!(seen.authorization.as_deref(), Some(BEARER));
+    seen
 }
 
 fn key() -> IdempotencyKey {
@@ -32,7 +28,7 @@ async fn an_app_is_made_with_and_without_a_key() {
         assert_eq!((made.secret.expose(), made.client_id), (SECRET, Some(id("HqTRDIYH"))));
         assert_eq!((made.app.expect("whole").name.as_deref(), made.is_replayed), (Some("Portal"), false));
         let seen = only(&server).await;
-        assert_eq!((seen.line.as_str(), body(&seen)), ("POST /connect/v1/apps", json!({"name": "Portal"})));
+        assert_eq!((seen.line.as_str(), seen.json()), ("POST /connect/v1/apps", json!({"name": "Portal"})));
         assert_eq!(seen.key.as_deref(), given.as_ref().map(IdempotencyKey::as_header_value));
     }
 }
@@ -48,7 +44,7 @@ async fn several_apps_are_made_at_once() {
     assert_eq!(made.results[0].secret, Some(ClientSecret::new(SECRET)));
     let seen = only(&server).await;
     let expected = json!({"items": [{"name": "A", "idempotencyKey": "key-1"}, {"name": "B"}], "continueOnError": true});
-    assert_eq!((seen.line.as_str(), body(&seen)), ("POST /connect/v1/apps/batch", expected));
+    assert_eq!((seen.line.as_str(), seen.json()), ("POST /connect/v1/apps/batch", expected));
     assert_eq!(seen.key, None);
 }
 
@@ -80,7 +76,7 @@ async fn apps_are_read_changed_and_deleted() {
     let server = answering(json_answer(200, &app)).await;
     client(&server).apps().update(&id("a/b"), &UpdateApp::new().name("P")).await.expect("changed");
     let seen = only(&server).await;
-    assert_eq!((seen.line.as_str(), body(&seen)), ("PATCH /connect/v1/apps/a%2Fb", json!({"name": "P"})));
+    assert_eq!((seen.line.as_str(), seen.json()), ("PATCH /connect/v1/apps/a%2Fb", json!({"name": "P"})));
 
     for status in [200, 204] {
         let server = answering(ResponseTemplate::new(status)).await;
@@ -120,7 +116,7 @@ async fn webhooks_are_read_changed_and_rotated() {
         assert_eq!(changed, shown);
         let seen = only(&server).await;
         let line = "PATCH /connect/v1/apps/a/webhook-config";
-        assert_eq!((seen.line.as_str(), body(&seen)), (line, json!({"enabled": false})));
+        assert_eq!((seen.line.as_str(), seen.json()), (line, json!({"enabled": false})));
     }
 
     let answer = json_answer(200, &json!({"secret": "whsec_2"})).insert_header("idempotency-replayed", "true");

@@ -7,5 +7,7 @@ mod failures;
 mod paging;
 mod properties;
 mod rotation;
+#[path = "../../../cutover-http/tests/shared/steps.rs"]
+mod steps;
 mod support;
 mod verify;

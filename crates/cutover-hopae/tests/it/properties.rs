@@ -1,13 +1,14 @@
 //! What holds of every answer there can be: it is read or refused, nothing panics, and nothing of it leaks.
 
-use cutover_core::{ClientSecret, IdempotencyKey, Kept, SecretRotator};
+use cutover_core::IdempotencyKey;
 use cutover_hopae::{BatchItem, Client, Config, CreateApp, CreateApps, ListApps, Rotator, UpdateApp, UpdateWebhook};
 use cutover_http::{Credential, RetryPolicy};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::arbitrary::{SECRET, Said, answers, block_on};
-use crate::support::{attempt, id, kept, target};
+use crate::steps::check_every_step;
+use crate::support::{id, target};
 
 const NAMES: &[&str] = &[
     "clientId",
@@ -86,20 +87,6 @@ async fn every_call(said: &Said) {
     said.check_show_once(webhooks.rotate_secret(&c, None).await);
 }
 
-async fn every_step(said: &Said) {
-    let (rotator, target) = (Rotator::apps(client(said)), target("c-1"));
-    let issued = rotator.issue(&target, &attempt(&target)).await;
-    said.check(&issued);
-    if let Ok(reply) = issued {
-        let kept: Kept = kept(&target, reply).await;
-        said.check(&rotator.read(&target, &kept));
-        said.check(&rotator.complete(&target, &kept).await);
-    }
-    said.check(&rotator.cancel(&target).await);
-    said.check(&rotator.inspect(&target).await);
-    said.check(&rotator.verify(&target, &ClientSecret::new("s")).await);
-}
-
 proptest! {
     #[test]
     fn every_answer_to_every_call_is_read_or_refused_and_never_shown(said in answers(NAMES, SECRETS, samples())) {
@@ -110,6 +97,6 @@ proptest! {
     fn every_answer_to_every_step_of_a_rotation_is_read_or_refused_and_never_shown(
         said in answers(NAMES, SECRETS, samples()),
     ) {
-        block_on(every_step(&said));
+        block_on(check_every_step(&said, &Rotator::apps(client(&said)), &target("c-1")));
     }
 }

@@ -10,6 +10,7 @@ use cutover_http::End;
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
+use crate::steps::check_none_is_sent;
 use crate::support::{
     BEARER, SECRET, Seen, answering, attempt, client, client_over, id, json_answer, kept, new_secret, seen, target,
     workspace_error,
@@ -150,19 +151,7 @@ async fn what_is_not_this_rotators_is_never_sent() {
         Target::new(name.clone(), VENDOR, Kind::from_static("m2m"), id("c")),
         Target::new(name, Vendor::from_static("stytch"), APP, id("c")),
     ] {
-        let kept = kept(&target, cutover_core::Reply::new(200, true, b"{}".to_vec().into())).await;
-        let secret = cutover_core::ClientSecret::new(SECRET);
-        let errors = [
-            rotator.issue(&target, &attempt(&target)).await.map(drop),
-            rotator.read(&target, &kept).map(drop),
-            rotator.complete(&target, &kept).await,
-            rotator.cancel(&target).await,
-            rotator.inspect(&target).await.map(drop),
-            rotator.verify(&target, &secret).await.map(drop),
-        ];
-        for error in errors {
-            assert!(matches!(error, Err(RotateError::NotSent(_))), "{error:?}");
-        }
+        check_none_is_sent(&rotator, &target, "the target is of kind").await;
     }
     let other = Target::new(TargetId::new("other").expect("valid"), VENDOR, APP, id("c"));
     let kept = kept(&other, cutover_core::Reply::new(200, true, b"{}".to_vec().into())).await;

@@ -1,53 +1,23 @@
 //! What every test needs.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+#[path = "../../../cutover-http/tests/shared/server.rs"]
+mod server;
 
-use cutover_core::{Attempt, ClientId, ClientSecret, Clock, Kept, MemoryKeeper, Reply, Target, TargetId};
+use std::sync::Arc;
+
+use cutover_core::{ClientId, ClientSecret, Target, TargetId};
 use cutover_hopae::{APP, Client, Config, VENDOR};
 use cutover_http::{Answer, BaseUrl, End, FnTransport, RetryPolicy};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+pub(crate) use self::server::{Instantly, Seen, answering, only, seen};
+pub(crate) use crate::steps::{attempt, kept};
+
 pub(crate) const WORKSPACE_KEY: &str = "sk_workspace_test_hunter2";
 pub(crate) const BEARER: &str = "Bearer sk_workspace_test_hunter2";
 pub(crate) const SECRET: &str = "a3f2c1d8e7b64950a3f2c1d8e7b64950a3f2c1d8e7b64950a3f2c1d8e7b64950";
-
-/// A request as it arrived.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) line: String,
-    pub(crate) authorization: Option<String>,
-    pub(crate) key: Option<String>,
-    pub(crate) content_type: Option<String>,
-    pub(crate) body: String,
-}
-
-pub(crate) async fn seen(server: &MockServer) -> Vec<Seen> {
-    let requests = server.received_requests().await.expect("recorded");
-    let header = |request: &wiremock::Request, name: &str| {
-        request.headers.get(name).map(|value| value.to_str().expect("text").to_owned())
-    };
-    requests
-        .iter()
-        .map(|request| Seen {
-            line: format!("{} {}", request.method, &request.url[url::Position::BeforePath..]),
-            authorization: header(request, "authorization"),
-            key: header(request, "idempotency-key"),
-            content_type: header(request, "content-type"),
-            body: String::from_utf8(request.body.clone()).expect("text"),
-        })
-        .collect()
-}
-
-/// A server that answers everything in one way.
-pub(crate) async fn answering(answer: ResponseTemplate) -> MockServer {
-    let server = MockServer::start().await;
-    Mock::given(any()).respond_with(answer).mount(&server).await;
-    server
-}
 
 /// A server that answers so often in one way, then in another.
 pub(crate) async fn first(times: u64, first: ResponseTemplate, then: ResponseTemplate) -> MockServer {
@@ -102,39 +72,10 @@ pub(crate) fn client_over(body: &'static [u8], end: End) -> Client {
     Client::new(config().transport(Arc::new(transport)).retry(RetryPolicy::never())).expect("valid")
 }
 
-/// A clock on which every wait is over at once.
-#[derive(Debug, Default)]
-pub(crate) struct Instantly(Mutex<Vec<Duration>>);
-
-impl Instantly {
-    pub(crate) fn waits(&self) -> Vec<Duration> {
-        self.0.lock().expect("no panic while held").clone()
-    }
-}
-
-#[async_trait::async_trait]
-impl Clock for Instantly {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.0.lock().expect("no panic while held").push(duration);
-    }
-}
-
 pub(crate) fn id(id: &str) -> ClientId {
     ClientId::new(id).expect("valid")
 }
 
 pub(crate) fn target(client_id: &str) -> Target {
     Target::new(TargetId::new("portal").expect("valid"), VENDOR, APP, id(client_id))
-}
-
-pub(crate) fn attempt(target: &Target) -> Attempt {
-    Attempt::new(target.id().clone(), Timestamp::UNIX_EPOCH)
-}
-
-pub(crate) async fn kept(target: &Target, reply: Reply) -> Kept {
-    Kept::keep(&MemoryKeeper::default(), &attempt(target), reply).await.expect("memory keeps everything")
 }

@@ -11,13 +11,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::{NEXT, PROJECT, PROJECT_BASIC, Seen, answering, app_answer, client, id, m2m_answer, ok, seen};
-
-async fn only(server: &wiremock::MockServer) -> Seen {
-    let mut seen = seen(server).await;
-    assert_eq!(seen.len(), 1);
-    seen.remove(0)
-}
+use crate::support::{
+    NEXT, PROJECT, PROJECT_BASIC, Seen, answering, app_answer, client, id, m2m_answer, ok, only, seen,
+};
 
 fn assert_managed(seen: &Seen, line: &str, body: &Value) {
     assert_eq!((seen.line.as_str(), &seen.json()), (line, body));

@@ -1,6 +1,6 @@
 //! What holds of every answer there can be: it is read or refused, nothing panics, and nothing of it leaks.
 
-use cutover_core::{ClientSecret, Kept, SecretRotator};
+use cutover_core::ClientSecret;
 use cutover_http::{Credential, RetryPolicy};
 use cutover_stytch::{
     CONNECTED_APP, Client, ClientType, Config, CreateConnectedApp, CreateM2mClient, M2M, Rotator, SearchConnectedApps,
@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::arbitrary::{SECRET, Said, answers, block_on};
-use crate::support::{PROJECT, app_answer, attempt, id, kept, m2m_answer, target};
+use crate::steps::check_every_step;
+use crate::support::{PROJECT, app_answer, id, m2m_answer, target};
 
 const NAMES: &[&str] = &[
     "status_code",
@@ -96,19 +97,8 @@ async fn every_call(said: &Said) {
 }
 
 async fn every_step(said: &Said) {
-    let secret = ClientSecret::new("s");
     for (rotator, kind) in [(Rotator::m2m(client(said)), M2M), (Rotator::connected_apps(client(said)), CONNECTED_APP)] {
-        let target = target(kind, "c-1");
-        let issued = rotator.issue(&target, &attempt(&target)).await;
-        said.check(&issued);
-        if let Ok(reply) = issued {
-            let kept: Kept = kept(&target, reply).await;
-            said.check(&rotator.read(&target, &kept));
-            said.check(&rotator.complete(&target, &kept).await);
-        }
-        said.check(&rotator.cancel(&target).await);
-        said.check(&rotator.inspect(&target).await);
-        said.check(&rotator.verify(&target, &secret).await);
+        check_every_step(said, &rotator, &target(kind, "c-1")).await;
     }
 }
 

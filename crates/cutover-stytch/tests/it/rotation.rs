@@ -9,6 +9,7 @@ use cutover_stytch::{CONNECTED_APP, M2M, Rotator, VENDOR};
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
+use crate::steps::check_none_is_sent;
 use crate::support::{
     NEXT, PROJECT_BASIC, answering, api_error, app_answer, attempt, client, client_over, id, kept, m2m_answer, ok,
     seen, target,
@@ -174,27 +175,12 @@ async fn what_is_not_this_rotators_is_never_sent() {
     let server = answering(ok(&m2m_answer(&json!({"next_client_secret": NEXT})))).await;
     let rotator = Rotator::m2m(client(&server));
     let name = TargetId::new("x").expect("valid");
-    let odd = [
+    for target in [
         Target::new(name.clone(), VENDOR, CONNECTED_APP, id("c")),
         Target::new(name.clone(), Vendor::from_static("hopae"), M2M, id("c")),
         Target::new(name, VENDOR, Kind::from_static("app"), id("c")),
-    ];
-    for target in odd {
-        let kept = kept(&target, cutover_core::Reply::new(200, true, b"{}".to_vec().into())).await;
-        let secret = cutover_core::ClientSecret::new(NEXT);
-        let errors = [
-            rotator.issue(&target, &attempt(&target)).await.map(drop),
-            rotator.read(&target, &kept).map(drop),
-            rotator.complete(&target, &kept).await,
-            rotator.cancel(&target).await,
-            rotator.inspect(&target).await.map(drop),
-            rotator.verify(&target, &secret).await.map(drop),
-        ];
-        for error in errors {
-            let error = error.expect_err("misuse");
-            assert!(matches!(error, RotateError::NotSent(_)) && !error.is_transient(), "{error}");
-            assert_eq!(error.call().target(), Some(target.id()));
-        }
+    ] {
+        check_none_is_sent(&rotator, &target, "the target is of kind").await;
     }
     for bad in [".", ".."] {
         let error = rotator.inspect(&target(M2M, bad)).await.expect_err("no id");

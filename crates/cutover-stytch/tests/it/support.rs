@@ -1,15 +1,18 @@
 //! What every test needs.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+#[path = "../../../cutover-http/tests/shared/server.rs"]
+mod server;
 
-use cutover_core::{Attempt, ClientId, ClientSecret, Clock, Kept, Kind, MemoryKeeper, Reply, Target, TargetId};
+use std::sync::Arc;
+
+use cutover_core::{ClientId, ClientSecret, Kind, Target, TargetId};
 use cutover_http::{Answer, BaseUrl, End, FnTransport, RetryPolicy};
 use cutover_stytch::{Client, Config, VENDOR};
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use wiremock::matchers::any;
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::{MockServer, ResponseTemplate};
+
+pub(crate) use self::server::{Instantly, Seen, answering, only, seen};
+pub(crate) use crate::steps::{attempt, kept};
 
 pub(crate) const PROJECT: &str = "project-test-11111111-1111-4111-8111-111111111111";
 pub(crate) const PROJECT_SECRET: &str = "secret-test-hunter2-hunter2";
@@ -17,43 +20,6 @@ pub(crate) const NEXT: &str = "Zt7y0uWn4mVb2cXr9sLp6qHd1gJf3kAe5oIi8uYt-w_P";
 /// `PROJECT:PROJECT_SECRET` in base64.
 pub(crate) const PROJECT_BASIC: &str =
     "Basic cHJvamVjdC10ZXN0LTExMTExMTExLTExMTEtNDExMS04MTExLTExMTExMTExMTExMTpzZWNyZXQtdGVzdC1odW50ZXIyLWh1bnRlcjI=";
-
-/// A request as it arrived.
-pub(crate) struct Seen {
-    pub(crate) line: String,
-    pub(crate) authorization: Option<String>,
-    pub(crate) content_type: Option<String>,
-    pub(crate) body: String,
-}
-
-impl Seen {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).expect("a JSON body")
-    }
-}
-
-pub(crate) async fn seen(server: &MockServer) -> Vec<Seen> {
-    let requests = server.received_requests().await.expect("recorded");
-    let header = |request: &wiremock::Request, name: &str| {
-        request.headers.get(name).map(|value| value.to_str().expect("text").to_owned())
-    };
-    requests
-        .iter()
-        .map(|request| Seen {
-            line: format!("{} {}", request.method, &request.url[url::Position::BeforePath..]),
-            authorization: header(request, "authorization"),
-            content_type: header(request, "content-type"),
-            body: String::from_utf8(request.body.clone()).expect("text"),
-        })
-        .collect()
-}
-
-/// A server that answers everything in one way.
-pub(crate) async fn answering(answer: ResponseTemplate) -> MockServer {
-    let server = MockServer::start().await;
-    Mock::given(any()).respond_with(answer).mount(&server).await;
-    server
-}
 
 pub(crate) fn ok(body: &Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
@@ -93,41 +59,12 @@ pub(crate) fn client_over(body: &'static [u8], end: End) -> Client {
     Client::new(config().transport(Arc::new(transport)).retry(RetryPolicy::never())).expect("valid")
 }
 
-/// A clock on which every wait is over at once.
-#[derive(Debug, Default)]
-pub(crate) struct Instantly(Mutex<Vec<Duration>>);
-
-impl Instantly {
-    pub(crate) fn waits(&self) -> Vec<Duration> {
-        self.0.lock().expect("no panic while held").clone()
-    }
-}
-
-#[async_trait::async_trait]
-impl Clock for Instantly {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        self.0.lock().expect("no panic while held").push(duration);
-    }
-}
-
 pub(crate) fn id(id: &str) -> ClientId {
     ClientId::new(id).expect("valid")
 }
 
 pub(crate) fn target(kind: Kind, client_id: &str) -> Target {
     Target::new(TargetId::new("reports").expect("valid"), VENDOR, kind, id(client_id))
-}
-
-pub(crate) fn attempt(target: &Target) -> Attempt {
-    Attempt::new(target.id().clone(), Timestamp::UNIX_EPOCH)
-}
-
-pub(crate) async fn kept(target: &Target, reply: Reply) -> Kept {
-    Kept::keep(&MemoryKeeper::default(), &attempt(target), reply).await.expect("memory keeps everything")
 }
 
 pub(crate) fn m2m_answer(fields: &Value) -> Value {

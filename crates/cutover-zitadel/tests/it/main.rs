@@ -10,6 +10,8 @@ mod machine_users;
 mod paging;
 mod properties;
 mod rotator;
+#[path = "../../../cutover-http/tests/shared/steps.rs"]
+mod steps;
 mod support;
 mod tokens;
 mod v2;

@@ -1,6 +1,5 @@
 //! What holds of every answer there can be: it is read or refused, nothing panics, and nothing of it leaks.
 
-use cutover_core::{ClientSecret, Clock as _, Kept, MemoryKeeper, SecretRotator};
 use cutover_http::{BaseUrl, RetryPolicy};
 use cutover_zitadel::{
     API, Api, AppId, Caller, Client, Config, CreateApiApp, CreateApiApplication, CreateMachineUser, CreateOidcApp,
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::arbitrary::{SECRET, Said, answers, block_on};
 use crate::caller::by_secret;
+use crate::steps::check_every_step;
 use crate::support::{BASE, HandClock, app_target, pat, user_target};
 
 const NAMES: &[&str] = &[
@@ -141,24 +141,13 @@ async fn every_call(said: &Said, caller: Caller) {
 }
 
 async fn every_step(said: &Said, api: Api) {
-    let secret = ClientSecret::new("s");
     let client = client(said, pat(), api);
     for (rotator, target) in [
         (Rotator::api_apps(client.clone()), app_target(API)),
         (Rotator::oidc_apps(client.clone()), app_target(OIDC)),
         (Rotator::machine_users(client.clone()), user_target()),
     ] {
-        let attempt = cutover_core::Attempt::new(target.id().clone(), HandClock::default().now());
-        let issued = rotator.issue(&target, &attempt).await;
-        said.check(&issued);
-        if let Ok(reply) = issued {
-            let kept = Kept::keep(&MemoryKeeper::default(), &attempt, reply).await.expect("memory keeps");
-            said.check(&rotator.read(&target, &kept));
-            said.check(&rotator.complete(&target, &kept).await);
-        }
-        said.check(&rotator.cancel(&target).await);
-        said.check(&rotator.inspect(&target).await);
-        said.check(&rotator.verify(&target, &secret).await);
+        check_every_step(said, &rotator, &target).await;
     }
 }
 
