@@ -4,14 +4,16 @@ mod args;
 mod commands;
 mod config;
 mod connect;
+mod context;
 mod credential;
 mod error;
 mod exit;
 mod interrupt;
 mod logs;
 mod print;
-mod progress;
+mod recorded;
 mod report;
+mod rotations;
 mod run;
 
 use std::process::ExitCode;

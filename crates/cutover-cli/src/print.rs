@@ -256,6 +256,11 @@ pub(crate) fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
     lines
 }
 
+/// The width of a column for these names, within reason.
+pub(crate) fn column<'n>(names: impl IntoIterator<Item = &'n str>) -> usize {
+    names.into_iter().map(|name| name.chars().count()).max().unwrap_or_default().min(40)
+}
+
 /// Text on the left of a column of `width` characters.
 pub(crate) fn padded(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(console::measure_text_width(text));

@@ -8,7 +8,8 @@ use cutover::chain;
 use tokio::runtime::Runtime;
 
 use crate::args::Args;
-use crate::commands::{self, Context};
+use crate::commands;
+use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::logs;

@@ -8,11 +8,11 @@ use cutover::{SystemClock, TargetId, Verdict, chain};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
-use super::{Context, column};
 use crate::connect::{self, Vendors};
+use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::{Exit, Part};
-use crate::print::{Paint, padded};
+use crate::print::{Paint, column, padded};
 use crate::report::{sentence, verdict_words};
 
 /// How many targets are looked at at the same time.

@@ -3,8 +3,8 @@
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::Context;
 use crate::args::Args;
+use crate::context::Context;
 use crate::exit::Exit;
 
 pub(super) fn run(context: &Context, shell: Shell) -> Exit {

@@ -4,7 +4,7 @@ use std::process;
 
 use cutover_conformance::cli::{self, Args, Failed};
 
-use super::{Context, called};
+use crate::context::{Context, called};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupt::INTERRUPTED;

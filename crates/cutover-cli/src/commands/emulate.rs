@@ -5,12 +5,12 @@ use cutover_emulator::server::{Listen, Server, ServerError};
 use cutover_emulator::{Emulator, SwitchState, Vendor};
 
 use super::emulated::{self, Emulated};
-use super::{Context, called, for_shell};
 use crate::args::Emulate;
+use crate::context::{Context, called, for_shell};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupt::Signals;
-use crate::print::{Paint, padded};
+use crate::print::{Paint, column, padded};
 
 pub(super) async fn run(context: &Context, args: &Emulate) -> Result<Exit, CliError> {
     // From here on, so that a supervisor that ends it at once ends it in good order.
@@ -90,7 +90,7 @@ fn show(context: &Context, server: &Server, targets: &[Emulated], written: Optio
     printer.line("");
     let urls = Vendor::ALL.map(|vendor| (vendor.name(), server.base_url(vendor), kinds(targets, vendor)));
     let control = [("control", server.control_url(), "GET / shows what it takes".to_owned())];
-    let width = super::column(urls.iter().chain(&control).map(|(_, url, _)| url.as_str()));
+    let width = column(urls.iter().chain(&control).map(|(_, url, _)| url.as_str()));
     for (name, url, what) in urls.iter().chain(&control) {
         let name = printer.paint(Paint::Strong, padded(name, "zitadel".len()));
         printer.line(format_args!("  {name}  {}  {what}", padded(url, width)));

@@ -9,8 +9,8 @@ use cutover::{Clock as _, Style, SystemClock, Target, TargetId};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Context;
 use crate::connect::{self, Vendors};
+use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print::{Paint, Printer};

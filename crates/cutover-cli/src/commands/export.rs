@@ -8,9 +8,9 @@ use cutover::ClientSecret;
 use cutover::engine::{RecoverError, Recovered, recover};
 use serde::Serialize;
 
-use super::Context;
 use crate::args::Export;
 use crate::connect::{self, Vendors};
+use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
 

@@ -5,13 +5,13 @@ use cutover::engine::{Change, Entry, Event, Recorded};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Context;
-use super::status::{no_record, reason};
 use crate::args::Status;
 use crate::connect;
+use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print::{Paint, padded};
+use crate::recorded::{Head, no_record, reason};
 use crate::report::{sentence, verdict_words};
 
 /// The longest event: `issue_refused`, `issue_started`.
@@ -30,15 +30,8 @@ struct Document {
 
 #[derive(Debug, Serialize)]
 struct Told {
-    target: String,
-    vendor: String,
-    kind: String,
-    attempt: String,
-    /// How far it has come, or how it ended.
-    state: &'static str,
-    unfinished: bool,
-    /// How often the vendor was asked for a secret.
-    asked: u32,
+    #[serde(flatten)]
+    head: Head,
     events: Vec<Happened>,
 }
 
@@ -88,18 +81,7 @@ pub(super) async fn run(context: &Context, args: &Status) -> Result<Exit, CliErr
 
 impl Told {
     fn of(recorded: &Recorded) -> Self {
-        let target = &recorded.target;
-        let phase = recorded.state().map(|state| state.phase()).ok();
-        Self {
-            target: target.id().to_string(),
-            vendor: target.vendor().to_string(),
-            kind: target.kind().to_string(),
-            attempt: recorded.attempt.id().to_string(),
-            state: phase.map_or("damaged", |phase| phase.name()),
-            unfinished: !recorded.has_ended(),
-            asked: recorded.attempt.issue(),
-            events: recorded.entries.iter().map(Happened::of).collect(),
-        }
+        Self { head: Head::of(recorded), events: recorded.entries.iter().map(Happened::of).collect() }
     }
 }
 
@@ -151,16 +133,16 @@ impl Happened {
 
 fn show(context: &Context, told: &Told) {
     let printer = &context.printer;
-    let paint = match told.state {
+    let paint = match told.head.state {
         "rotated" => Paint::Good,
         "nothing_changed" => Paint::Bad,
         _ => Paint::Odd,
     };
-    let unfinished = if told.unfinished { "unfinished, " } else { "" };
-    let state = printer.paint(paint, format_args!("{unfinished}{}", told.state.replace('_', " ")));
-    let kind = format!("{} {}", told.vendor, told.kind);
-    let attempt = printer.paint(Paint::Faint, &told.attempt);
-    printer.line(format_args!("{}  {kind}  {state}  {attempt}", printer.paint(Paint::Strong, &told.target)));
+    let unfinished = if told.head.unfinished { "unfinished, " } else { "" };
+    let state = printer.paint(paint, format_args!("{unfinished}{}", told.head.state.replace('_', " ")));
+    let kind = format!("{} {}", told.head.vendor, told.head.kind);
+    let attempt = printer.paint(Paint::Faint, &told.head.attempt);
+    printer.line(format_args!("{}  {kind}  {state}  {attempt}", printer.paint(Paint::Strong, &told.head.target)));
     let began = told.events.first().map(|first| first.at).unwrap_or_default();
     for happened in &told.events {
         let (at, since) = (second(happened.at), passed(began, happened.at));

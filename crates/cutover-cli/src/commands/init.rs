@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use super::{Context, for_shell};
 use crate::config::template;
+use crate::context::{Context, for_shell};
 use crate::error::CliError;
 use crate::exit::Exit;
 

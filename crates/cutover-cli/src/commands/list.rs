@@ -4,12 +4,12 @@ use cutover::{Clock as _, SystemClock};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::status::{ago, state_of};
-use super::{Context, column};
 use crate::connect::{self, Vendors};
+use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::print::{Paint, padded};
+use crate::print::{Paint, column, padded};
+use crate::recorded::{ago, state_of};
 
 #[derive(Debug, Serialize)]
 struct Document {

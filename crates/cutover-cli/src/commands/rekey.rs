@@ -8,9 +8,9 @@ use cutover::stores::{Column, ColumnDestination, ColumnStore, Rekeyed};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
-use super::Context;
 use crate::config::{Config, DestinationSettings, StoreSettings};
 use crate::connect::{self, columns};
+use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::{Exit, Part};
 use crate::report::sentence;

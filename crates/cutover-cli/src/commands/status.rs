@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use cutover::engine::{End, Event, Hold, Journal, Phase, Recorded};
+use cutover::engine::{End, Hold, Journal, Phase, Recorded};
 use cutover::{Clock as _, SystemClock, TargetId, Verdict};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Context, column};
 use crate::args::Status;
-use crate::config::Config;
 use crate::connect::{self, Vendors};
+use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::print::{Paint, padded};
+use crate::print::{Paint, column, padded};
+use crate::recorded::{Head, ago, no_record, reason};
 use crate::report::{sentence, unsaid, verdict_words, whereabouts};
 
 #[derive(Debug, Serialize)]
@@ -27,15 +27,8 @@ struct Document {
 /// An attempt, as people and programs read it.
 #[derive(Debug, Serialize)]
 struct Told {
-    target: String,
-    vendor: String,
-    kind: String,
-    attempt: String,
-    /// How far it has come, or how it ended.
-    state: &'static str,
-    unfinished: bool,
-    /// How often the vendor was asked for a secret.
-    asked: u32,
+    #[serde(flatten)]
+    head: Head,
     began: Timestamp,
     changed: Timestamp,
     old_secret: Option<Verdict>,
@@ -81,16 +74,6 @@ pub(super) async fn run(context: &Context, args: &Status) -> Result<Exit, CliErr
     Ok(Exit::Done)
 }
 
-/// What is said where the journal has nothing of the targets of those names, or nothing at all.
-pub(super) fn no_record(config: &Config, names: &[TargetId]) -> String {
-    match names {
-        [] => format!("Nothing has been rotated yet: {} has no record.", config.journal.place),
-        names => {
-            format!("There is no record of {}.", names.iter().map(TargetId::as_str).collect::<Vec<_>>().join(", "))
-        }
-    }
-}
-
 /// The unfinished attempts and the latest ones, each once, oldest first.
 async fn attempts(journal: &dyn Journal, args: &Status) -> Result<Vec<Recorded>, CliError> {
     let wanted: Vec<Option<&TargetId>> =
@@ -109,13 +92,7 @@ impl Told {
         let target = &recorded.target;
         let time = |entry: Option<&cutover::engine::Entry>| entry.map(|entry| entry.at).unwrap_or_default();
         let mut told = Self {
-            target: target.id().to_string(),
-            vendor: target.vendor().to_string(),
-            kind: target.kind().to_string(),
-            attempt: recorded.attempt.id().to_string(),
-            state: "damaged",
-            unfinished: false,
-            asked: recorded.attempt.issue(),
+            head: Head::of(recorded),
             began: time(recorded.entries.first()),
             changed: time(recorded.entries.last()),
             old_secret: None,
@@ -134,7 +111,7 @@ impl Told {
             }
         };
         let phase = state.phase();
-        (told.state, told.unfinished, told.old_secret) = (phase.name(), phase.is_open(), state.old());
+        told.old_secret = state.old();
         told.hooks_ran = state.hooks_ran().iter().cloned().collect();
         told.message = recorded.entries.last().and_then(|entry| reason(&entry.event));
         if phase == Phase::Ended(End::Superseded) {
@@ -152,8 +129,8 @@ impl Told {
 
     /// How far it has come, or how it ended, in the words of the terminal.
     fn words(&self) -> String {
-        let state = self.state.replace('_', " ");
-        match (&self.held, self.unfinished) {
+        let state = self.head.state.replace('_', " ");
+        match (&self.held, self.head.unfinished) {
             (Some(_), _) => format!("held, {state}"),
             (None, true) => format!("unfinished, {state}"),
             (None, false) => state,
@@ -161,85 +138,28 @@ impl Told {
     }
 }
 
-/// Why an attempt ended as it did, where the journal says so.
-pub(super) fn reason(event: &Event) -> Option<String> {
-    match event {
-        Event::IssueRefused { reason } | Event::Superseded { reason } => Some(sentence(reason)),
-        _ => None,
-    }
-}
-
 fn show(context: &Context, told: &[Told]) {
     let (printer, now) = (&context.printer, SystemClock.now());
     let words: Vec<String> = told.iter().map(Told::words).collect();
-    let width = column(told.iter().map(|told| told.target.as_str()));
+    let width = column(told.iter().map(|told| told.head.target.as_str()));
     let state_width = column(words.iter().map(String::as_str));
     for (told, words) in told.iter().zip(&words) {
-        let paint = match (told.unfinished, told.state) {
+        let paint = match (told.head.unfinished, told.head.state) {
             (true, _) | (_, "superseded" | "rolled_back" | "damaged") => Paint::Odd,
             (false, "rotated") => Paint::Good,
             (false, _) => Paint::Bad,
         };
         let state = padded(&printer.paint(paint, words), state_width);
-        let old = match (told.state, told.old_secret) {
+        let old = match (told.head.state, told.old_secret) {
             ("rotated", verdict @ Some(_)) => format!("; old secret {}", verdict_words(verdict)),
             _ => String::new(),
         };
-        printer.line(format_args!("{}  {state}  {}{old}", padded(&told.target, width), ago(now, told.changed)));
+        printer.line(format_args!("{}  {state}  {}{old}", padded(&told.head.target, width), ago(now, told.changed)));
         let held = told.held.as_ref().map(|held| held.reason.clone());
         let person = told.held.as_ref().filter(|held| held.person_needed).map(|_| "A person is needed.".to_owned());
         let whereabouts = told.whereabouts.and_then(|where_| unsaid(held.as_deref().unwrap_or_default(), where_));
         let lines = [told.message.clone(), held, whereabouts.map(str::to_owned), person];
         lines.into_iter().flatten().for_each(|line| printer.prose(2, &line));
         told.next.iter().for_each(|next| printer.next(next));
-    }
-}
-
-/// How long ago that was, roughly; the day, when it is long past.
-pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
-    let passed = now.duration_since(then);
-    let (minutes, hours) = (passed.as_mins(), passed.as_hours());
-    let count = |number: i64, unit: &str| format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" });
-    match passed {
-        // A clock that went back proves nothing about time passed.
-        passed if passed < SignedDuration::from_secs(60) => "just now".to_owned(),
-        _ if hours < 1 => count(minutes, "minute"),
-        _ if hours < 48 => count(hours, "hour"),
-        _ => then.to_string().chars().take("2026-01-01".len()).collect(),
-    }
-}
-
-/// What is said of a target that has no attempt, or of its latest one: for `list`.
-pub(super) fn state_of(recorded: Option<&Recorded>) -> &'static str {
-    match recorded.map(Recorded::state) {
-        None => "never_rotated",
-        Some(Err(_)) => "damaged",
-        Some(Ok(state)) if state.held().is_some() => "held",
-        Some(Ok(state)) => match state.phase() {
-            Phase::Ended(_) => state.phase().name(),
-            _ => "unfinished",
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_past_is_told_roughly() {
-        let now = Timestamp::from_second(1_000_000_000).expect("in range");
-        for (seconds, words) in [
-            (-5, "just now"),
-            (59, "just now"),
-            (60, "1 minute ago"),
-            (3_599, "59 minutes ago"),
-            (3_600, "1 hour ago"),
-            (47 * 3_600, "47 hours ago"),
-            (48 * 3_600, "2001-09-07"),
-        ] {
-            let then = now.checked_sub(SignedDuration::from_secs(seconds)).expect("in range");
-            assert_eq!(ago(now, then), words);
-        }
     }
 }

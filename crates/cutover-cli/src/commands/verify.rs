@@ -7,12 +7,12 @@ use cutover::{Clock, SystemClock, Verdict, chain};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
-use super::{Context, column};
 use crate::config::TargetConfig;
 use crate::connect::Vendors;
+use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::{Exit, Part};
-use crate::print::{Paint, padded};
+use crate::print::{Paint, column, padded};
 use crate::report::sentence;
 
 /// How many targets are looked at at the same time.

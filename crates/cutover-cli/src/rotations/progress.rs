@@ -9,8 +9,7 @@ use cutover::TargetId;
 use cutover::engine::{Observer, Phase};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::commands::column;
-use crate::print::{Printer, padded};
+use crate::print::{Printer, column, padded};
 
 /// Between two pictures of a spinner.
 const TICK: Duration = Duration::from_millis(120);
@@ -24,7 +23,7 @@ const ROWS_LEFT: usize = 10;
 const STEPS_TOLD: usize = 20;
 
 /// Shows how rotations go on.
-pub(crate) struct Progress {
+pub(super) struct Progress {
     printer: Printer,
     under_way: Mutex<UnderWay>,
     /// Of how many targets how many are through; `None` for a single one, or where bars are not drawn.
@@ -43,7 +42,7 @@ struct UnderWay(HashMap<TargetId, Option<ProgressBar>>);
 
 impl Progress {
     /// Progress over targets of these names.
-    pub(crate) fn new<'n>(printer: &Printer, names: impl IntoIterator<Item = &'n str> + Clone) -> Self {
+    pub(super) fn new<'n>(printer: &Printer, names: impl IntoIterator<Item = &'n str> + Clone) -> Self {
         let targets = names.clone().into_iter().count();
         let total = (targets > 1 && !printer.bars().is_hidden()).then(|| {
             let bar = ProgressBar::new(targets as u64).with_style(style("{bar:24} {pos} of {len}  {elapsed}{msg}"));
@@ -58,7 +57,7 @@ impl Progress {
     }
 
     /// A target is through, however that ended.
-    pub(crate) fn through(&self, target: &TargetId) {
+    pub(super) fn through(&self, target: &TargetId) {
         let mut under_way = self.lock();
         if let Some(Some(bar)) = under_way.0.remove(target) {
             bar.finish_and_clear();

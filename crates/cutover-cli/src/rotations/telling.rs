@@ -2,11 +2,17 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::commands::{Context, column};
-use crate::exit::Part;
-use crate::print::{Paint, Printer, padded};
-use crate::report::Report;
+use cutover::engine::{EngineError, Job, Outcome};
+use serde::Serialize;
+
+use super::Work;
+use super::progress::Progress;
+use crate::context::Context;
+use crate::exit::{Exit, Part};
+use crate::print::{Paint, Printer, column, padded};
+use crate::report::{About, Report};
 
 /// The longest outcome: `nothing changed`.
 const OUTCOME_WIDTH: usize = 15;
@@ -18,24 +24,96 @@ const ON_A_SCREEN: usize = 20;
 const NAMES: usize = 4;
 const REASONS: usize = 5;
 
-/// Tells what came of each target.
+#[derive(Debug, Serialize)]
+struct Document {
+    command: &'static str,
+    exit_code: u8,
+    targets: Vec<Report>,
+}
+
+/// Tells what came of each target, and in the end of all of them.
 #[derive(Debug)]
-pub(in crate::commands) struct Telling {
-    printer: Printer,
+pub(crate) struct Telling<'a> {
+    context: &'a Context,
+    jobs: &'a [Job],
+    work: Work,
+    progress: Arc<Progress>,
     width: usize,
     /// By what was said, how often and of which target first.
     said: BTreeMap<String, (usize, String)>,
+    told: Vec<(usize, Report, Part)>,
 }
 
-impl Telling {
-    /// Of targets with these names.
-    pub(in crate::commands) fn new<'n>(printer: &Printer, names: impl IntoIterator<Item = &'n str>) -> Self {
-        Self { printer: printer.clone(), width: column(names), said: BTreeMap::new() }
+impl<'a> Telling<'a> {
+    /// Of the targets of these jobs, of none of them yet.
+    pub(crate) fn of(context: &'a Context, jobs: &'a [Job], work: Work) -> Self {
+        let names = || jobs.iter().map(|job| job.target().id().as_str());
+        let progress = Arc::new(Progress::new(&context.printer, names()));
+        let (said, told) = (BTreeMap::new(), Vec::new());
+        Self { context, jobs, work, progress, width: column(names()), said, told }
     }
 
-    /// Tells of one.
-    pub(in crate::commands) fn tell(&mut self, report: &Report, part: Part) {
-        let printer = &self.printer;
+    /// Who is to be told how each one goes on.
+    pub(super) fn observer(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Of how many was told what came of them.
+    pub(crate) fn count(&self) -> usize {
+        self.told.len()
+    }
+
+    /// Nothing was to be done to the target of this job.
+    pub(crate) fn passed_over(&self, nth: usize) {
+        self.progress.through(self.jobs[nth].target().id());
+    }
+
+    /// Tells what came of the target of this job.
+    pub(crate) fn came_out(&mut self, nth: usize, result: &Result<Outcome, EngineError>) {
+        let about = About { job: self.jobs[nth].clone(), program: self.context.program() };
+        self.progress.through(about.job.target().id());
+        let (report, part) = (Report::of(&about, result), self.work.part(result));
+        self.tell(&report, part);
+        self.told.push((nth, report, part));
+    }
+
+    /// Tells how many came out how, or gives the JSON document; and the exit code. `rest` is the command for those that
+    /// have no rotation to go on with.
+    pub(crate) fn conclude(mut self, rest: Option<&str>) -> Exit {
+        drop(self.progress);
+        self.told.sort_by_key(|(nth, ..)| *nth);
+        let (context, work) = (self.context, self.work);
+        let told: Vec<(Report, Part)> = self.told.into_iter().map(|(_, report, part)| (report, part)).collect();
+        let exit: Exit = told.iter().map(|(_, part)| *part).collect();
+        let printer = &context.printer;
+        if printer.is_json() {
+            let targets = told.into_iter().map(|(report, _)| report).collect();
+            printer.document(&Document { command: work.command(), exit_code: exit.code(), targets });
+        } else if told.len() > 1 {
+            let mut left_alone = told.iter().filter_map(|(report, _)| report.left_alone());
+            let (left, why) = (left_alone.clone().count(), left_alone.next());
+            let count = |wanted| told.iter().filter(|(_, part)| *part == wanted).count();
+            let not = format!("not {}", work.done());
+            let parts = [
+                (count(Part::Done), work.done()),
+                (count(Part::Failed) - left, not.as_str()),
+                (count(Part::Person), "need a person"),
+                (left, "not begun"),
+            ];
+            let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+            let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+            printer.step(parts.join(", "));
+            if let Some(why) = why {
+                let why = why.strip_prefix("It was not begun: ").unwrap_or(why).trim_end_matches('.');
+                printer.warn(format_args!("the line was stopped: {why}"));
+            }
+            recap(context, &told, rest);
+        }
+        exit
+    }
+
+    fn tell(&mut self, report: &Report, part: Part) {
+        let printer = &self.context.printer;
         if printer.is_quiet() && part == Part::Done {
             return;
         }
@@ -49,7 +127,7 @@ impl Telling {
             Some(first) => format!("as {first}"),
             None => report.remark(),
         };
-        let printer = &self.printer;
+        let printer = &self.context.printer;
         let paint = match part {
             Part::Done => Paint::Good,
             Part::Failed => Paint::Bad,
@@ -72,7 +150,7 @@ impl Telling {
 }
 
 /// Lists what did not come out well, by reason, when there were too many targets to have seen it; and says how to go on.
-pub(in crate::commands) fn recap(context: &Context, told: &[(Report, Part)], rest: Option<&str>) {
+fn recap(context: &Context, told: &[(Report, Part)], rest: Option<&str>) {
     let printer = &context.printer;
     let is_many = ON_A_SCREEN < told.len();
     if is_many {
