@@ -9,10 +9,8 @@ use cutover::{ClientSecret, TargetId};
 use serde_json::Value;
 use sqlx::ConnectOptions as _;
 
+use crate::documented::{TARGET, configuration, deliver};
 use crate::support::{Vendors, run};
-
-const DOCUMENTATION: &str = include_str!("../../../../docs/destinations.md");
-const TARGET: &str = "stytch-m2m";
 
 /// Vendors, and one target whose secret goes to columns alone, as the documentation has it.
 struct Delivering {
@@ -25,21 +23,13 @@ impl Delivering {
     /// The documented stores and destinations; without a server those of SQLite alone.
     async fn new(url: Option<String>) -> Self {
         let vendors = Vendors::with(&[]).await;
-        let (_, section) = DOCUMENTATION.split_once("## A database column").expect("it is documented");
-        let (_, block) = section.split_once("```toml\n").expect("with a configuration");
-        let (block, _) = block.split_once("```").expect("that ends");
-        let (stores, destinations) = block.split_once("[[targets.destinations]]").expect("destinations");
-        let (mut stores, mut destinations) = (stores.to_owned(), format!("[[targets.destinations]]{destinations}"));
+        let (mut stores, mut destinations) = configuration("A database column");
         if url.is_none() {
             let (_, local) = stores.split_once("[stores.local]").expect("a local store");
             stores = format!("[stores.local]{local}");
             destinations = destinations.replace("store = \"app_db\"", "store = \"local\"");
         }
-        let file = vendors.folder().join("cutover.toml");
-        let text = fs::read_to_string(&file).expect("it was written");
-        let in_file = format!("[[targets.destinations]]\nfile = \"secrets/{TARGET}.json\"\nkey = \"client_secret\"\n");
-        assert!(text.contains(&in_file), "{text}");
-        fs::write(&file, format!("{}\n{stores}", text.replace(&in_file, &destinations))).expect("written");
+        deliver(&vendors, &stores, &destinations);
         let delivering = Self { vendors, url };
         delivering.make_tables().await;
         delivering

@@ -6,10 +6,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 
+use crate::documented::{PAGE, TARGET};
 use crate::support::Vendors;
-
-const DOCUMENTATION: &str = include_str!("../../../../docs/destinations.md");
-const TARGET: &str = "stytch-m2m";
 
 /// Adds lines to one target of the written configuration.
 fn add(vendors: &Vendors, lines: &str) {
@@ -23,7 +21,7 @@ fn add(vendors: &Vendors, lines: &str) {
 }
 
 fn script(folder: &Path) {
-    let (_, rest) = DOCUMENTATION.split_once("```sh\n#!/bin/sh\n# put-secret").expect("it has the script");
+    let (_, rest) = PAGE.split_once("```sh\n#!/bin/sh\n# put-secret").expect("it has the script");
     let (script, _) = rest.split_once("```").expect("it ends");
     fs::write(folder.join("put-secret"), format!("#!/bin/sh\n# put-secret{script}")).expect("written");
 }

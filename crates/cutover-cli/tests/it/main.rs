@@ -7,6 +7,7 @@ mod conformance;
 mod credentials;
 mod demo;
 mod destinations;
+mod documented;
 mod documents;
 mod emulate;
 mod exits;

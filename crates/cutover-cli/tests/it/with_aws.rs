@@ -1,14 +1,11 @@
 //! The AWS configuration of docs/destinations.md, run against moto and looked at with the official client for Python.
 
-use std::fs;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::documented::{TARGET, configuration, deliver, fresh_name, variable};
 use crate::support::{Ran, Vendors, run};
-
-const DOCUMENTATION: &str = include_str!("../../../../docs/destinations.md");
-const TARGET: &str = "stytch-m2m";
 
 /// Vendors, and one target whose secret goes to AWS alone.
 struct Delivering {
@@ -20,22 +17,10 @@ impl Delivering {
     /// Takes the documented configuration, with the address of this server and a secret of its own.
     async fn new(faults: &[&str]) -> Self {
         let vendors = Vendors::with(faults).await;
-        let name = vendors.folder().file_name().expect("a name").to_string_lossy().replace('.', "");
-        let secret = format!("cli/{}-{name}", std::process::id());
-        let (_, section) = DOCUMENTATION.split_once("## AWS Secrets Manager").expect("it is documented");
-        let (_, block) = section.split_once("```toml\n").expect("with a configuration");
-        let (block, _) = block.split_once("```").expect("that ends");
-        let endpoint = format!("endpoint = {:?}\n\n[[targets", variable("CUTOVER_TEST_AWS"));
-        let block = block.replace("\n[[targets", &endpoint).replace("prod/billing", &secret);
-        let (store, destination) = block.split_once("[[targets.destinations]]").expect("a destination");
-
-        let file = vendors.folder().join("cutover.toml");
-        let text = fs::read_to_string(&file).expect("it was written");
-        let in_file = format!("[[targets.destinations]]\nfile = \"secrets/{TARGET}.json\"\nkey = \"client_secret\"\n");
-        assert!(text.contains(&in_file), "{text}");
-        let text = text.replace(&in_file, &format!("[[targets.destinations]]{destination}"));
-        fs::write(&file, format!("{text}\n{store}")).expect("written");
-
+        let secret = fresh_name(&vendors);
+        let (stores, destination) = configuration("AWS Secrets Manager");
+        let stores = format!("{}\nendpoint = {:?}\n", stores.trim_end(), variable("CUTOVER_TEST_AWS"));
+        deliver(&vendors, &stores, &destination.replace("prod/billing", &secret));
         let delivering = Self { vendors, secret };
         delivering.python("client.create_secret(Name=name, SecretString=sys.argv[3])", &delivering.object(None));
         delivering
@@ -76,10 +61,6 @@ name = sys.argv[2]
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text")
     }
-}
-
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
 }
 
 #[tokio::test]

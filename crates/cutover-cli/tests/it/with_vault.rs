@@ -1,14 +1,10 @@
 //! The Vault configuration of docs/destinations.md, run against a real one and looked at over plain HTTP.
 
-use std::fs;
-
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use crate::documented::{TARGET, configuration, deliver, fresh_name, variable};
 use crate::support::{Ran, Vendors, run};
-
-const DOCUMENTATION: &str = include_str!("../../../../docs/destinations.md");
-const TARGET: &str = "stytch-m2m";
 
 /// Vendors, and one target whose secret goes to Vault alone.
 struct Delivering {
@@ -20,22 +16,10 @@ impl Delivering {
     /// Takes the documented configuration, with the address of this Vault and a path of its own.
     async fn new(faults: &[&str]) -> Self {
         let vendors = Vendors::with(faults).await;
-        let name = vendors.folder().file_name().expect("a name").to_string_lossy().replace('.', "");
-        let path = format!("cli/{}-{name}", std::process::id());
-        let (_, section) = DOCUMENTATION.split_once("## HashiCorp Vault and OpenBao").expect("it is documented");
-        let (_, block) = section.split_once("```toml\n").expect("with a configuration");
-        let (block, _) = block.split_once("```").expect("that ends");
-        let block = block.replace("https://vault.example.com:8200", &variable("CUTOVER_TEST_VAULT"));
-        let block = block.replace("billing/idp", &path);
-        let (store, destination) = block.split_once("[[targets.destinations]]").expect("a destination");
-
-        let file = vendors.folder().join("cutover.toml");
-        let text = fs::read_to_string(&file).expect("it was written");
-        let in_file = format!("[[targets.destinations]]\nfile = \"secrets/{TARGET}.json\"\nkey = \"client_secret\"\n");
-        assert!(text.contains(&in_file), "{text}");
-        let text = text.replace(&in_file, &format!("[[targets.destinations]]{destination}"));
-        fs::write(&file, format!("{text}\n{store}")).expect("written");
-
+        let path = fresh_name(&vendors);
+        let (stores, destination) = configuration("HashiCorp Vault and OpenBao");
+        let stores = stores.replace("https://vault.example.com:8200", &variable("CUTOVER_TEST_VAULT"));
+        deliver(&vendors, &stores, &destination.replace("billing/idp", &path));
         let delivering = Self { vendors, path };
         let data =
             json!({"client_secret": delivering.vendors.target(TARGET).first_secret, "issuer": "x", "retries": 3});
@@ -68,10 +52,6 @@ impl Delivering {
         let metadata = self.vault(reqwest::Method::GET, "metadata", None).await;
         metadata["data"]["custom_metadata"]["cutover.client_secret"].clone()
     }
-}
-
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
 }
 
 #[tokio::test]
