@@ -1,21 +1,16 @@
-//! One rule on one subject: what a check does, and the script of it.
+//! A subject under check: what is done to it, and the script of that.
 
-use std::any::Any;
 use std::fmt::{self, Display};
-use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-
-use futures_util::FutureExt as _;
 
 use cutover_core::{
     Attempt, ClientSecret, IdempotencyKey, Kept, MemoryKeeper, Observation, Reply, RotateError, SecretRotator,
     SecretRotatorExt, Target, Verdict,
 };
 
-use crate::generated::Length;
 use crate::scrub::Parts;
-use crate::{Disturbance, Draw, Fixture, Outcome, Rule, Stop, Subject, Wire};
+use crate::{Disturbance, Draw, Fixture, Stop, Subject, Wire};
 
 /// How long to wait before a verdict is asked for again, at first.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -31,73 +26,18 @@ pub struct Case<'a> {
     seed: Mutex<Option<u64>>,
 }
 
-/// What came of one rule on one subject.
-#[derive(Clone, Debug)]
-pub struct Checked {
-    /// What was found.
-    pub outcome: Outcome,
-    /// What was done, step by step; without secrets.
-    pub steps: Vec<String>,
+/// What is left of a check once it is over.
+pub(crate) struct Left {
+    /// What was done, step by step; as it was said.
+    pub(crate) steps: Vec<String>,
     /// The seed of the generated sequence that broke the rule.
-    pub seed: Option<u64>,
-}
-
-/// Checks `rule` on a subject that `fixture` makes, and each generated sequence on another.
-pub async fn check_anew(rule: &Rule, fixture: &dyn Fixture, draw: Draw) -> Checked {
-    match fixture.subject().await {
-        Ok(subject) => check_on(rule, subject.as_ref(), Some(fixture), draw).await,
-        Err(stop) => Checked { outcome: Err(stop).into(), steps: Vec::new(), seed: None },
-    }
-}
-
-/// Checks `rule` on `subject`; with the outcome come the steps that led to it.
-pub async fn check(rule: &Rule, subject: &dyn Subject) -> (Outcome, Vec<String>) {
-    check_drawing(rule, subject, Draw::default()).await
-}
-
-/// Checks `rule` on `subject` with these generated sequences, if it generates any.
-pub async fn check_drawing(rule: &Rule, subject: &dyn Subject, draw: Draw) -> (Outcome, Vec<String>) {
-    let Checked { outcome, steps, .. } = check_on(rule, subject, None, draw).await;
-    (outcome, steps)
-}
-
-/// Checks `rule` on `subject`, and each generated sequence on another that `fixture` makes, where there is one.
-pub(crate) async fn check_on(rule: &Rule, subject: &dyn Subject, fixture: Option<&dyn Fixture>, draw: Draw) -> Checked {
-    if let Some(excuse) = rule.excuse(subject) {
-        return Checked { outcome: Outcome::NotApplicable(excuse), steps: Vec::new(), seed: None };
-    }
-    let draw = Draw { cases: subject.sequences(draw.cases), ..draw };
-    let case = Case::new(subject, fixture, draw);
-    let checked = AssertUnwindSafe((rule.check)(&case)).catch_unwind().await;
-    let outcome = checked.unwrap_or_else(|panic| Err(Stop::Broken(panicked(panic.as_ref())))).into();
-    let shown = case.shown.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let steps = case.steps.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let secrets = Parts::in_any_form(&shown);
-    Checked {
-        outcome: outcome_without(outcome, &secrets),
-        steps: steps.iter().map(|step| secrets.scrub(step)).collect(),
-        seed: case.seed.into_inner().unwrap_or_else(PoisonError::into_inner),
-    }
-}
-
-/// What to say of a check that panicked: one subject's fault, and no reason to know nothing of the others.
-fn panicked(panic: &(dyn Any + Send)) -> String {
-    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("it panicked: {}", said.unwrap_or("without a word"))
-}
-
-/// Nothing that an adapter or a vendor says of itself is shown before the secrets of the check are out of it.
-fn outcome_without(outcome: Outcome, secrets: &Parts) -> Outcome {
-    match outcome {
-        Outcome::Held => Outcome::Held,
-        Outcome::Broken(how) => Outcome::Broken(secrets.scrub(&how)),
-        Outcome::NotApplicable(why) => Outcome::NotApplicable(secrets.scrub(&why)),
-        Outcome::NotSetUp(why) => Outcome::NotSetUp(secrets.scrub(&why)),
-    }
+    pub(crate) seed: Option<u64>,
+    /// The secrets that it has had in its hands, to be taken out of what is said of it.
+    pub(crate) secrets: Parts,
 }
 
 impl<'a> Case<'a> {
-    fn new(subject: &'a dyn Subject, fixture: Option<&'a dyn Fixture>, draw: Draw) -> Self {
+    pub(crate) fn new(subject: &'a dyn Subject, fixture: Option<&'a dyn Fixture>, draw: Draw) -> Self {
         let (steps, shown, attempts, seed) = Default::default();
         Self { subject, draw, fixture, steps, shown, attempts, seed }
     }
@@ -113,6 +53,16 @@ impl<'a> Case<'a> {
             other.note(&secret);
         }
         self.steps.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the check.
+    pub(crate) fn leave(self) -> Left {
+        let shown = self.shown.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Left {
+            steps: self.steps.into_inner().unwrap_or_else(PoisonError::into_inner),
+            seed: self.seed.into_inner().unwrap_or_else(PoisonError::into_inner),
+            secrets: Parts::in_any_form(&shown),
+        }
     }
 }
 
@@ -407,6 +357,21 @@ pub(crate) fn broken<T, E: Display>(what: &str, result: Result<T, E>) -> Result<
 /// The answer of `attempt`, kept.
 pub(crate) async fn keep(attempt: &Attempt, reply: Reply) -> Kept {
     Kept::keep(&MemoryKeeper::default(), attempt, reply).await.expect("memory keeps everything")
+}
+
+/// A time as people say it.
+pub(crate) struct Length(pub(crate) Duration);
+
+impl Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, self.0.subsec_millis());
+        match (hours, minutes, seconds % 60) {
+            (0, 0, seconds) if rest > 0 => write!(f, "{seconds}.{rest:03} s"),
+            (0, 0, seconds) => write!(f, "{seconds} s"),
+            (hours, minutes, seconds) => write!(f, "{hours} h {minutes} min {seconds}.{rest:03} s"),
+        }
+    }
 }
 
 impl fmt::Debug for Case<'_> {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use cutover_core::{Recovery, RotationProfile, Style};
 
-use crate::{Caller, Case, Subject};
+use crate::{Caller, Case, Stop, Subject};
 
 /// Checks one rule on a subject made for this check alone.
 pub type Check = for<'a> fn(&'a Case<'a>) -> Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'a>>;
@@ -69,30 +69,6 @@ pub enum Need {
     Wire,
     /// Asking it as somebody else than the owner.
     Caller(Caller),
-}
-
-/// Why a check ended early.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// The promise was broken, in this way. Holds no secret.
-    Broken(String),
-    /// The rule says nothing about this subject, for this reason.
-    NotApplicable(String),
-    /// The subject could not be brought to where the check begins. Holds no secret.
-    NotSetUp(String),
-}
-
-/// What came of a check.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The promise was kept.
-    Held,
-    /// It was broken, in this way. Holds no secret.
-    Broken(String),
-    /// The rule says nothing about this subject, for this reason. Never counts as held.
-    NotApplicable(String),
-    /// The subject could not be brought to where the check begins. Never counts as held.
-    NotSetUp(String),
 }
 
 impl Rule {
@@ -179,30 +155,8 @@ impl Need {
     }
 }
 
-impl From<Result<(), Stop>> for Outcome {
-    fn from(checked: Result<(), Stop>) -> Self {
-        match checked {
-            Ok(()) => Self::Held,
-            Err(Stop::Broken(how)) => Self::Broken(how),
-            Err(Stop::NotApplicable(why)) => Self::NotApplicable(why),
-            Err(Stop::NotSetUp(why)) => Self::NotSetUp(why),
-        }
-    }
-}
-
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Rule({}: {})", self.id, self.title)
     }
 }
-
-/// Ends a check as broken unless the condition holds.
-macro_rules! hold {
-    ($condition:expr, $($why:tt)+) => {
-        if !$condition {
-            return Err($crate::Stop::Broken(format!($($why)+)));
-        }
-    };
-}
-
-pub(crate) use hold;

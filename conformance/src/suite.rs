@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use cutover_core::{Clock, SystemClock};
 
-use crate::case::check_on;
+use crate::check::check_on;
 use crate::report::{About, Cell, Report};
 use crate::{Checked, Draw, Fixture, Outcome, Rule, Skip, Subject};
 
@@ -123,11 +123,11 @@ impl<'a> Suite<'a> {
             Ok(subject) => match rule.excuse(subject.as_ref()) {
                 Some(excuse) => {
                     *unused = Some(subject);
-                    Checked { outcome: Outcome::NotApplicable(excuse), steps: Vec::new(), seed: None }
+                    Checked::before_any_step(Outcome::NotApplicable(excuse))
                 }
                 None => check_on(rule, subject.as_ref(), Some(fixture), self.draw).await,
             },
-            Err(stop) => Checked { outcome: Err(stop).into(), steps: Vec::new(), seed: None },
+            Err(stop) => Checked::before_any_step(Err(stop).into()),
         };
         let unexpected = about.expected.as_ref().and_then(|expected| unexpected(rule, &outcome, expected));
         let again = match self.program {

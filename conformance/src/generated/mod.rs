@@ -9,4 +9,4 @@ mod session;
 pub(crate) use hunt::hunt;
 pub(crate) use run::{at_once, in_turn};
 pub(crate) use script::{Mix, Shape, at_once_of, script_of};
-pub(crate) use session::{Length, Through};
+pub(crate) use session::Through;

@@ -14,7 +14,7 @@ use cutover_core::{
 };
 
 use super::script::{Key, Op, Pause};
-use crate::case::{broken, keep, verify_until};
+use crate::case::{Length, broken, keep, verify_until};
 use crate::model::{
     self, Client, Event, Fault, Heard, Keyed, Plain, Possible, Request, Scoped, Span, TwoPhase, Value, Why,
 };
@@ -521,21 +521,6 @@ fn denied(status: u16) -> Heard {
         429 => Heard::Refused(Why::TooMany),
         500.. => Heard::Lost,
         _ => Heard::Denied,
-    }
-}
-
-/// A time as people say it.
-pub(crate) struct Length(pub(crate) Duration);
-
-impl fmt::Display for Length {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs();
-        let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, self.0.subsec_millis());
-        match (hours, minutes, seconds % 60) {
-            (0, 0, seconds) if rest > 0 => write!(f, "{seconds}.{rest:03} s"),
-            (0, 0, seconds) => write!(f, "{seconds} s"),
-            (hours, minutes, seconds) => write!(f, "{hours} h {minutes} min {seconds}.{rest:03} s"),
-        }
     }
 }
 

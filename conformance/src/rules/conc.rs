@@ -7,7 +7,7 @@ use std::task::Poll;
 use cutover_core::{ClientSecret, Effect, Pending, Reply, RotateError, Style, Target};
 
 use crate::case::broken;
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Case, Profiles, Rule, Stop};
 
 /// How often a request is polled, at most, before it is dropped in CONC-3.

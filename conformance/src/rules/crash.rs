@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use cutover_core::{Effect, Pending, Recovery, Verdict, Witness};
 
-use crate::engine::{Call, Of, Process, Said, Seen, Told, Workplace};
-use crate::rule::hold;
+use crate::engine::{Said, Told};
+use crate::outcome::hold;
+use crate::workplace::{Call, Of, Process, Seen, Workplace};
 use crate::{Case, Disturbance, Need, Profiles, Rule, Stop};
 
 /// What can become of a request for a secret.
@@ -159,8 +160,8 @@ async fn ends_well<'a>(
     let process = place.process();
     trouble(&process);
     let told = place.rotate(&process).await;
-    let last = place.settle().await.map_err(|stop| under(after, stop))?.unwrap_or_else(|| told.clone());
-    place.readers_are_well().await.map_err(|stop| under(after, stop))?;
+    let last = place.settle().await.map_err(|stop| stop.after(after))?.unwrap_or_else(|| told.clone());
+    place.readers_are_well().await.map_err(|stop| stop.after(after))?;
     let current = place.shared_secret().await?;
     if last.said == Said::Rotated {
         hold!(current != place.old, "after {after}, it is said to be rotated, and the readers have the old secret");
@@ -187,9 +188,9 @@ async fn crash_3(case: &Case<'_>) -> Result<(), Stop> {
         } else {
             let after = format!("dying before {}", process.watch.stopped_before());
             case.step(format_args!("the process dies before {}", process.watch.stopped_before()));
-            place.settle().await.map_err(|stop| under(&after, stop))?;
-            place.readers_are_well().await.map_err(|stop| under(&after, stop))?;
-            place.nothing_is_left().await.map_err(|stop| under(&after, stop))?;
+            place.settle().await.map_err(|stop| stop.after(&after))?;
+            place.readers_are_well().await.map_err(|stop| stop.after(&after))?;
+            place.nothing_is_left().await.map_err(|stop| stop.after(&after))?;
         }
         place = place.again().await?;
         case.rewind(mark);
@@ -225,13 +226,13 @@ async fn crash_4(case: &Case<'_>) -> Result<(), Stop> {
         case.step(&after);
         let told = place.rotate(&process).await;
         if place.is_two_phase() {
-            place.every_reader_works().await.map_err(|stop| under(&after, stop))?;
+            place.every_reader_works().await.map_err(|stop| stop.after(&after))?;
         }
         if told.said == Said::Rotated {
-            place.readers_are_well().await.map_err(|stop| under(&after, stop))?;
+            place.readers_are_well().await.map_err(|stop| stop.after(&after))?;
         }
-        place.settle().await.map_err(|stop| under(&after, stop))?;
-        place.readers_are_well().await.map_err(|stop| under(&after, stop))?;
+        place.settle().await.map_err(|stop| stop.after(&after))?;
+        place.readers_are_well().await.map_err(|stop| stop.after(&after))?;
         place = place.again().await?;
         case.rewind(mark);
     }
@@ -261,7 +262,7 @@ async fn crash_5(case: &Case<'_>) -> Result<(), Stop> {
         process.watch.fail_destination(at, done);
         let _ = place.rotate(&process).await;
         place.settle().await?;
-        never_cut_early(&place.seen()).map_err(|stop| under(&after, stop))?;
+        never_cut_early(&place.seen()).map_err(|stop| stop.after(&after))?;
         place = place.again().await?;
         case.rewind(mark);
     }
@@ -449,7 +450,7 @@ async fn crash_11(case: &Case<'_>) -> Result<(), Stop> {
             case.step(format_args!("the process dies before {}", process.watch.stopped_before()));
             place.wait().await;
             let told = place.roll_back(&place.process()).await;
-            went_back(case, &place, &told).await.map_err(|stop| under(&after, stop))?;
+            went_back(case, &place, &told).await.map_err(|stop| stop.after(&after))?;
         }
         place = place.again().await?;
         case.rewind(mark);
@@ -498,12 +499,4 @@ async fn crash_12(case: &Case<'_>) -> Result<(), Stop> {
 fn rotated(told: &Told) -> Result<(), Stop> {
     hold!(told.said == Said::Rotated, "nothing was in its way, and it ends so: {}", told.words);
     Ok(())
-}
-
-/// The same verdict, with what came before it.
-fn under(after: &str, stop: Stop) -> Stop {
-    match stop {
-        Stop::Broken(how) => Stop::Broken(format!("after {after}: {how}")),
-        other => other,
-    }
 }

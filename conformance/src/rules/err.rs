@@ -3,7 +3,7 @@
 use cutover_core::{Effect, Pending, Refusal, RotateError, Witness};
 
 use crate::case::{broken, keep};
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Case, Disturbance, Need, Profiles, Rule, Stop};
 
 pub(crate) const RULES: &[Rule] = &[

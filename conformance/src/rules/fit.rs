@@ -6,7 +6,7 @@ use cutover_core::{
 };
 
 use crate::case::broken;
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Case, Profiles, Rule, Stop};
 
 /// The longest key that there is.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cutover_core::Recovery;
 
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Case, Disturbance, Need, Profiles, Rule, Stop};
 
 pub(crate) const RULES: &[Rule] = &[

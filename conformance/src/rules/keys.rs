@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use cutover_core::{ClientSecret, Recovery, Target};
 
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::wire::Repetition;
 use crate::{Ask, Caller, Case, Disturbance, Exchange, Need, Profiles, Rule, Stop};
 

@@ -3,7 +3,7 @@
 use cutover_core::{ClientSecret, Observation, Pending, RotateError, Style, Target, Verdict, Witness};
 
 use crate::case::broken;
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Case, Disturbance, Need, Profiles, Rule, Stop};
 
 /// What can be wrong with a vendor that is asked to look.

@@ -3,7 +3,7 @@
 use cutover_core::Style;
 
 use crate::case::broken;
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Case, Profiles, Rule, Stop};
 
 pub(crate) const RULES: &[Rule] = &[

@@ -3,7 +3,7 @@
 use cutover_core::{Effect, LastFour, Pending, Witness};
 
 use crate::case::broken;
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Ask, Caller, Case, Disturbance, Need, Profiles, Rule, Stop};
 
 const REPLACES: &str = "this vendor replaces a pending secret when it is asked again";

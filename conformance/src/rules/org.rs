@@ -2,7 +2,7 @@
 
 use cutover_core::Effect;
 
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Case, Need, Profiles, Rule, Stop};
 
 pub(crate) const RULES: &[Rule] = &[Rule {

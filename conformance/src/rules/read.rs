@@ -4,7 +4,7 @@ use cutover_core::{Attempt, Effect, Kept, Reply, RotateError, Style, Target};
 use zeroize::Zeroizing;
 
 use crate::case::{broken, keep};
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Case, Disturbance, Profiles, Rule, Stop};
 
 /// Where the secret stands in the body of an answer, and the body.

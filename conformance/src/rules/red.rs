@@ -6,7 +6,7 @@ use cutover_core::{Attempt, RotateError, Style, Target};
 
 use crate::case::{broken, keep};
 use crate::listener::Listener;
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::rules::read::rewritten;
 use crate::{Case, Disturbance, Need, Profiles, Rule, Stop};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cutover_core::Effect;
 
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Case, Disturbance, Need, Profiles, Rule, Stop};
 
 /// How long the vendor asks to wait in RETRY-3: short, for subjects that really wait.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cutover_core::ClientSecret;
 
 use crate::case::broken;
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Case, Need, Profiles, Rule, Stop};
 
 /// How many rotations make a row.

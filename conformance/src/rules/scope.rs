@@ -2,7 +2,7 @@
 
 use cutover_core::{ClientSecret, Style, Target};
 
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Ask, Caller, Case, Need, Profiles, Rule, Stop};
 
 pub(crate) const RULES: &[Rule] = &[

@@ -4,8 +4,9 @@ use std::pin::pin;
 
 use cutover_core::{Pending, Witness};
 
-use crate::engine::{Of, Process, Said, Seen, Told, Workplace};
-use crate::rule::hold;
+use crate::engine::{Said, Told};
+use crate::outcome::hold;
+use crate::workplace::{Of, Process, Seen, Workplace};
 use crate::{Case, Need, Profiles, Rule, Stop};
 
 pub(crate) const RULES: &[Rule] = &[
@@ -95,10 +96,7 @@ async fn conc_5(case: &Case<'_>) -> Result<(), Stop> {
         for once_more in meanwhiles {
             let mark = case.mark();
             let stale = stood_still(case, &place, at, *once_more).await;
-            stale.map_err(|stop| match stop {
-                Stop::Broken(how) => Stop::Broken(format!("after a worker stood still before {call}: {how}")),
-                other => other,
-            })?;
+            stale.map_err(|stop| stop.after(format_args!("a worker stood still before {call}")))?;
             place = place.again().await?;
             case.rewind(mark);
         }

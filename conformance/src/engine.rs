@@ -1,9 +1,5 @@
 //! What runs whole rotations over an adapter: the engine, or a wrong one in its place.
 
-mod party;
-mod watch;
-mod workplace;
-
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,9 +7,6 @@ use async_trait::async_trait;
 
 use cutover_core::Clock;
 use cutover_engine::{Ending, EngineError, Job, Journal, Options, Outcome};
-
-pub(crate) use watch::{Call, Of, Seen};
-pub(crate) use workplace::{Process, Workplace};
 
 /// Something that runs rotations so that no secret is lost: an engine under check.
 #[async_trait]

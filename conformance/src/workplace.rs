@@ -1,17 +1,21 @@
 //! One target with its journal and its destinations, worked on by one process after the other.
 
+mod party;
+mod watch;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cutover_core::{ClientSecret, Clock, SecretRotator, Style, Target};
 use cutover_engine::{Destination, Entry, Job, Journal, Label, MemoryDestination, MemoryJournal};
 
-use super::party::{Secrets, WatchedDestination, WatchedJournal, WatchedRotator};
-use super::watch::{Call, Seen, Watch};
-use super::{Rotations, Said, Told, Work};
+use crate::engine::{Rotations, Said, Told, Work};
 use crate::listener::Listener;
-use crate::rule::hold;
+use crate::outcome::hold;
 use crate::{Case, Stop};
+use party::{Secrets, WatchedDestination, WatchedJournal, WatchedRotator};
+use watch::Watch;
+pub(crate) use watch::{Call, Of, Seen};
 
 /// How many places read the secret: two, so that one can have it and the other not.
 const DESTINATIONS: usize = 2;
