@@ -18,6 +18,11 @@ use zeroize::Zeroizing;
 use cutover_emulator::{Emulator, Seeds};
 use cutover_http::{Answer, End, Limits, Request, SecretBytes, SendError, Transport};
 
+use super::kinds::Kinds;
+
+/// A wrong vendor in a list: what is wrong, the rule that has to notice, on which kinds of client, and how.
+pub(super) type Entry = (&'static str, &'static str, Kinds, Wrong);
+
 /// In which way a vendor is wrong.
 #[derive(Clone, Copy)]
 pub(super) enum Wrong {

@@ -4,85 +4,21 @@ mod adapters;
 mod behind;
 mod between;
 mod engines;
+mod kinds;
+mod mutant;
 mod sequences;
 mod vendors;
+mod wrong_adapter;
+mod wrong_engine;
 
-use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::kills::{Kill, Layer};
-use crate::{Draw, Fixture, Need, Outcome, Rule, check_anew, rules};
+use crate::kills::Kill;
+use crate::{Rule, rules};
 
-/// How many generated sequences a rule tries on a mutant that is another's to notice.
-const BY_THE_WAY: u32 = 1;
-
-/// Something that is wrong on purpose, and the rule that has to notice.
-#[derive(Clone)]
-pub struct Mutant {
-    /// What is wrong, in a few words.
-    pub name: &'static str,
-    /// Which part of the subject is wrong.
-    pub layer: Layer,
-    /// The rule that has to notice.
-    pub named: &'static str,
-    fixtures: Arc<dyn Fn() -> Vec<Box<dyn Fixture>> + Send + Sync>,
-}
-
-impl Mutant {
-    /// A mutant on the subjects that `fixtures` makes; one on which it shows is enough, and fast.
-    pub fn new(
-        name: &'static str,
-        layer: Layer,
-        named: &'static str,
-        fixtures: impl Fn() -> Vec<Box<dyn Fixture>> + Send + Sync + 'static,
-    ) -> Self {
-        Self { name, layer, named, fixtures: Arc::new(fixtures) }
-    }
-
-    /// What makes subjects of it.
-    pub fn fixtures(&self) -> Vec<Box<dyn Fixture>> {
-        (self.fixtures)()
-    }
-
-    /// Whether a rule can tell this mutant from what is right: one that asks past the adapter does not see the adapter,
-    /// and only one that runs an engine sees that.
-    fn shows_to(&self, rule: &Rule) -> bool {
-        match self.layer {
-            Layer::Vendor => !rule.needs.contains(&Need::Engine),
-            Layer::Adapter => !rule.needs.contains(&Need::Wire) && !rule.needs.contains(&Need::Engine),
-            Layer::Engine => rule.needs.contains(&Need::Engine),
-        }
-    }
-
-    /// Which of `rules` notice.
-    pub async fn killed_by(&self, rules: &[Rule]) -> Kill {
-        let fixtures = self.fixtures();
-        let mut killed_by = Vec::new();
-        for rule in rules.iter().filter(|rule| self.shows_to(rule)) {
-            for fixture in &fixtures {
-                // A subject that cannot be made has shown nothing.
-                if let Outcome::Broken(_) = check_anew(rule, fixture.as_ref(), self.draw(rule)).await.outcome {
-                    killed_by.push(rule.id);
-                    break;
-                }
-            }
-        }
-        Kill { killed_by, ..self.survivor() }
-    }
-
-    /// Whoever is named has all of its generated sequences to notice; the others show what they notice by the way.
-    fn draw(&self, rule: &Rule) -> Draw {
-        let draw = Draw { shrink: false, ..Draw::default() };
-        if rule.id == self.named { draw } else { Draw { cases: BY_THE_WAY, ..draw } }
-    }
-
-    /// What is to be said of it as long as no rule has noticed.
-    fn survivor(&self) -> Kill {
-        Kill { mutant: self.name.to_owned(), layer: self.layer, named: self.named, killed_by: Vec::new() }
-    }
-}
+pub use mutant::Mutant;
 
 /// Every mutant.
 pub fn all() -> Vec<Mutant> {
@@ -120,22 +56,4 @@ pub async fn kills(rules: &[Rule], mutants: &[Mutant]) -> Vec<Kill> {
         in_order[nth] = kill;
     }
     in_order
-}
-
-/// The emulated vendors' kinds of client of these names, in process.
-///
-/// # Panics
-/// When there is none of a name: a list of mutants that says so is wrong.
-fn emulated(names: &[&str]) -> Vec<Box<dyn Fixture>> {
-    let one = |name: &&str| -> Box<dyn Fixture> {
-        let kind = crate::emulated::all().into_iter().find(|kind| kind.name() == *name);
-        Box::new(kind.unwrap_or_else(|| panic!("no kind of client is called {name}")))
-    };
-    names.iter().map(one).collect()
-}
-
-impl fmt::Debug for Mutant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mutant({:?} {:?}, for {})", self.layer, self.name, self.named)
-    }
 }

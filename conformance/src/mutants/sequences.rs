@@ -5,8 +5,6 @@ mod adapter;
 mod subject;
 mod vendor;
 
-use cutover_core::RotationProfile;
-
 use self::subject::Invented;
 use self::vendor::{Bug, Kind};
 use super::Mutant;
@@ -100,12 +98,6 @@ pub(super) fn all() -> Vec<Mutant> {
 fn right() -> Vec<Box<dyn Fixture>> {
     let right = |kind| Box::new(Invented::new(kind, None)) as Box<dyn Fixture>;
     [Kind::TwoPhase, Kind::Keyed, Kind::Plain].map(right).into()
-}
-
-impl Kind {
-    fn profile(self) -> RotationProfile {
-        self.plain_profile().with_witnesses(self.witnesses())
-    }
 }
 
 #[cfg(test)]

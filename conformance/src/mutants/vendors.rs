@@ -7,19 +7,10 @@ mod showing;
 mod who;
 
 use super::Mutant;
-use super::between::{Between, Wrong};
+use super::between::{Between, Entry};
+use super::kinds::emulated;
+use crate::Fixture;
 use crate::kills::Layer;
-use crate::{Fixture, emulated};
-
-const M2M: &[&str] = &["stytch m2m"];
-const CONNECTED_APP: &[&str] = &["stytch connected_app"];
-const APP: &[&str] = &["hopae app"];
-const API: &[&str] = &["zitadel api"];
-const OIDC: &[&str] = &["zitadel oidc"];
-const MACHINE_USER: &[&str] = &["zitadel machine_user"];
-
-/// A wrong vendor in a list: what is wrong, the rule that has to notice, on which kinds of client, and how.
-type Entry = (&'static str, &'static str, &'static [&'static str], Wrong);
 
 /// Every wrong vendor.
 pub(super) fn all() -> Vec<Mutant> {
@@ -29,10 +20,8 @@ pub(super) fn all() -> Vec<Mutant> {
 
 fn mutant((name, named, kinds, wrong): Entry) -> Mutant {
     Mutant::new(name, Layer::Vendor, named, move || {
-        let of_kind = |kind: &emulated::EmulatedKind| kinds.contains(&kind.name());
-        let kinds = emulated::all().into_iter().filter(of_kind);
-        let wrong =
-            kinds.map(|kind| kind.with_between(move |inner, emulator| Between::transport(inner, emulator, wrong)));
+        let between = move |inner, emulator: &_| Between::transport(inner, emulator, wrong);
+        let wrong = emulated(kinds).into_iter().map(|kind| kind.with_between(between));
         wrong.map(|kind| Box::new(kind) as Box<dyn Fixture>).collect()
     })
 }

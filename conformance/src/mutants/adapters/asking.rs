@@ -9,11 +9,12 @@ use zeroize::Zeroizing;
 
 use cutover_core::{
     Attempt, ClientSecret, Effect, IdempotencyKey, Issued, Kept, NoAnswer, NotSent, Observation, Refusal, Refused,
-    Reply, RotateError, SecretRotator, Target, Unreadable, Verdict,
+    Reply, RotateError, Target, Unreadable, Verdict,
 };
 
-use super::{HOPAE, STYTCH, Wrong, ZITADEL, call, copy, forged, with_body, wrong};
 use crate::mutants::Mutant;
+use crate::mutants::kinds::{HOPAE, STYTCH, ZITADEL};
+use crate::mutants::wrong_adapter::{Right, Wrong, call, copy, forged, with_body, wrong};
 
 pub(super) fn all() -> Vec<Mutant> {
     vec![
@@ -80,7 +81,7 @@ struct RepeatsAnAnswer(Mutex<Option<Reply>>);
 
 #[async_trait]
 impl Wrong for RepeatsAnAnswer {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(copy(first.get_or_insert(reply)))
@@ -92,7 +93,7 @@ struct CompletesAtOnce;
 
 #[async_trait]
 impl Wrong for CompletesAtOnce {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         right.complete(target, &forged(asked, copy(&reply))).await?;
         Ok(reply)
@@ -105,7 +106,7 @@ struct RotatesEverything(Mutex<Vec<Target>>);
 
 #[async_trait]
 impl Wrong for RotatesEverything {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(other) = seen.iter().find(|seen| seen.id() != target.id()) {
@@ -114,12 +115,7 @@ impl Wrong for RotatesEverything {
         Ok(reply)
     }
 
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(target.clone());
         right.verify(target, secret).await
     }
@@ -130,7 +126,7 @@ struct CancelsFirst;
 
 #[async_trait]
 impl Wrong for CancelsFirst {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let _ = right.cancel(target).await;
         right.issue(target, asked).await
     }
@@ -141,7 +137,7 @@ struct IgnoresTheKey;
 
 #[async_trait]
 impl Wrong for IgnoresTheKey {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, &other_attempt(asked)).await
     }
 }
@@ -152,7 +148,7 @@ struct KeyPerTry(Mutex<Vec<IdempotencyKey>>);
 
 #[async_trait]
 impl Wrong for KeyPerTry {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let used = {
             let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let again = used.contains(asked.key());
@@ -169,7 +165,7 @@ struct ForgetsEarlierKeys(Mutex<Vec<IdempotencyKey>>);
 
 #[async_trait]
 impl Wrong for ForgetsEarlierKeys {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let superseded = {
             let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let superseded = used.contains(asked.key()) && used.last() != Some(asked.key());
@@ -186,7 +182,7 @@ struct SharesOneKey(Mutex<Option<(Target, Attempt)>>);
 
 #[async_trait]
 impl Wrong for SharesOneKey {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let (first, attempt) = {
             let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert_with(|| (target.clone(), asked.clone())).clone()
@@ -198,7 +194,7 @@ impl Wrong for SharesOneKey {
         }
     }
 
-    fn read(&self, right: &dyn SecretRotator, _: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, _: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (target, attempt) = first.ok_or_else(|| NotSent::misuse(call(right, "read"), "nothing was asked for"))?;
         right.read(&target, &forged(&attempt, copy(kept.reply())))
@@ -210,7 +206,7 @@ struct CutsKeys;
 
 #[async_trait]
 impl Wrong for CutsKeys {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let key: String = asked.key().as_header_value().chars().take(36).collect();
         right.issue(target, &under(asked, &key)).await
     }
@@ -221,7 +217,7 @@ struct LowersKeys;
 
 #[async_trait]
 impl Wrong for LowersKeys {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, &under(asked, &asked.key().as_header_value().to_ascii_lowercase())).await
     }
 }
@@ -231,7 +227,7 @@ struct PlainKeys;
 
 #[async_trait]
 impl Wrong for PlainKeys {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let key: String = asked.key().as_header_value().chars().filter(char::is_ascii_alphanumeric).collect();
         right.issue(target, &under(asked, &key)).await
     }
@@ -242,7 +238,7 @@ struct ForgetsTheOrganisation;
 
 #[async_trait]
 impl Wrong for ForgetsTheOrganisation {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let (id, vendor, kind) = (target.id().clone(), target.vendor().clone(), target.kind().clone());
         let plain = Target::new(id, vendor, kind, target.client_id().clone());
         let scope = ["project_id", "app_id", "user_id"].into_iter();
@@ -256,7 +252,7 @@ struct RefusalIsAnswer;
 
 #[async_trait]
 impl Wrong for RefusalIsAnswer {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.or_else(|error| match error {
             RotateError::Refused(_) => Ok(Reply::new(200, true, Zeroizing::new(Vec::new()))),
             other => Err(other),
@@ -269,7 +265,7 @@ struct LostIsNothing;
 
 #[async_trait]
 impl Wrong for LostIsNothing {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.map_err(|error| match is_unanswered(&error) {
             true => NotSent::unreachable(call(right, "issue").on(target.id()), "there was no answer").into(),
             false => error,
@@ -282,7 +278,7 @@ struct CutIsWhole;
 
 #[async_trait]
 impl Wrong for CutIsWhole {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         Ok(with_body(&reply, true, reply.expose_body()))
     }
@@ -293,7 +289,7 @@ struct DropsACutAnswer;
 
 #[async_trait]
 impl Wrong for DropsACutAnswer {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         let call = call(right, "issue").on(target.id());
         if reply.is_whole() { Ok(reply) } else { Err(NoAnswer::new(call, "the answer was cut").into()) }
@@ -305,7 +301,7 @@ struct FailureIsRefusal;
 
 #[async_trait]
 impl Wrong for FailureIsRefusal {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.map_err(|error| match error.status() {
             Some(status @ 500..) => Refused::new(call(right, "issue").on(target.id()), status).into(),
             _ => error,
@@ -318,7 +314,7 @@ struct RefusedIsLost;
 
 #[async_trait]
 impl Wrong for RefusedIsLost {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.map_err(|error| match error.refusal() {
             Some(Refusal::Credentials) => NoAnswer::new(call(right, "issue").on(target.id()), "no secret came").into(),
             _ => error,
@@ -331,7 +327,7 @@ struct RefusedIsGone;
 
 #[async_trait]
 impl Wrong for RefusedIsGone {
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         right.inspect(target).await.map_err(|error| match error.refusal() {
             Some(Refusal::Credentials) => Refused::new(call(right, "inspect").on(target.id()), 404).into(),
             _ => error,
@@ -344,7 +340,7 @@ struct FailureIsAnswer;
 
 #[async_trait]
 impl Wrong for FailureIsAnswer {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.or_else(|error| match error.status() {
             Some(status @ 500..) => Ok(Reply::new(status, true, Zeroizing::new(Vec::new()))),
             _ => Err(error),
@@ -357,7 +353,7 @@ struct LostIsDone;
 
 #[async_trait]
 impl Wrong for LostIsDone {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.map_err(|error| match error.status() {
             None if is_unanswered(&error) => {
                 Unreadable::new(call(right, "issue").on(target.id()), 200, "the answer did not come").into()
@@ -372,7 +368,7 @@ struct NeverAgain(AtomicBool);
 
 #[async_trait]
 impl Wrong for NeverAgain {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         if self.0.load(Ordering::Relaxed) {
             return Err(NotSent::misuse(call(right, "issue").on(target.id()), "an earlier request is open").into());
         }
@@ -387,7 +383,7 @@ struct PageIsRefusal;
 
 #[async_trait]
 impl Wrong for PageIsRefusal {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         let page = reply.expose_body().trim_ascii_start().starts_with(b"<");
         if page { Err(Refused::new(call(right, "issue").on(target.id()), 502).into()) } else { Ok(reply) }
@@ -399,7 +395,7 @@ struct NamesNoTarget;
 
 #[async_trait]
 impl Wrong for NamesNoTarget {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.map_err(|error| match (error.refusal(), error.status()) {
             (Some(refusal), Some(status)) => {
                 Refused::new(call(right, "issue"), status).reading(refusal).with_code(error.code()).into()
@@ -414,7 +410,7 @@ struct NamesAnotherVendor;
 
 #[async_trait]
 impl Wrong for NamesAnotherVendor {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.map_err(|error| match (error.refusal(), error.status()) {
             (Some(refusal), Some(status)) => {
                 let call = cutover_core::Call::new(cutover_core::Vendor::from_static("http"), "post").on(target.id());
@@ -430,7 +426,7 @@ struct SendsTwice;
 
 #[async_trait]
 impl Wrong for SendsTwice {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let first = right.issue(target, asked).await;
         if first.as_ref().is_err_and(is_unanswered) {
             let _ = right.issue(target, asked).await;
@@ -444,7 +440,7 @@ struct GivesUpAtOnce(AtomicBool);
 
 #[async_trait]
 impl Wrong for GivesUpAtOnce {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         let first = !self.0.swap(true, Ordering::Relaxed);
         let call = call(right, "issue").on(target.id());
@@ -452,7 +448,7 @@ impl Wrong for GivesUpAtOnce {
     }
 }
 
-fn throttled(right: &dyn SecretRotator, target: &Target, wait: Option<Duration>) -> RotateError {
+fn throttled(right: Right<'_>, target: &Target, wait: Option<Duration>) -> RotateError {
     Refused::new(call(right, "issue").on(target.id()), 429).with_retry_after(wait).into()
 }
 
@@ -461,7 +457,7 @@ struct DropsTheWait;
 
 #[async_trait]
 impl Wrong for DropsTheWait {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let asked = right.issue(target, asked).await;
         asked.map_err(|error| if is_throttled(&error) { throttled(right, target, None) } else { error })
     }
@@ -472,7 +468,7 @@ struct HalvesTheWait;
 
 #[async_trait]
 impl Wrong for HalvesTheWait {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.map_err(|error| match error.retry_after() {
             Some(wait) if is_throttled(&error) => throttled(right, target, Some(wait / 2)),
             _ => error,
@@ -485,7 +481,7 @@ struct ThrottledForGood;
 
 #[async_trait]
 impl Wrong for ThrottledForGood {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.map_err(|error| match is_throttled(&error) {
             true => Refused::new(call(right, "issue").on(target.id()), 429).reading(Refusal::Forbidden).into(),
             false => error,
@@ -498,7 +494,7 @@ struct ThrottledMaybe;
 
 #[async_trait]
 impl Wrong for ThrottledMaybe {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.map_err(|error| match is_throttled(&error) {
             true => NoAnswer::new(call(right, "issue").on(target.id()), "the vendor is busy").with_status(429).into(),
             false => error,
@@ -511,7 +507,7 @@ struct SendsRefusedAgain;
 
 #[async_trait]
 impl Wrong for SendsRefusedAgain {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         match right.issue(target, asked).await {
             Err(RotateError::Refused(_)) => right.issue(target, asked).await,
             other => other,
@@ -525,7 +521,7 @@ struct MixesUpTargets(Mutex<Option<Target>>);
 
 #[async_trait]
 impl Wrong for MixesUpTargets {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(target.clone());
         tokio::task::yield_now().await;
         let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -538,7 +534,7 @@ struct OneAtATime(AtomicBool);
 
 #[async_trait]
 impl Wrong for OneAtATime {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         if self.0.swap(true, Ordering::Relaxed) {
             return Err(NotSent::unreachable(call(right, "issue").on(target.id()), "the client is in use").into());
         }
@@ -562,7 +558,7 @@ struct SharesAnAnswer(tokio::sync::Mutex<()>, Mutex<Option<(Target, Reply)>>);
 
 #[async_trait]
 impl Wrong for SharesAnAnswer {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let waits = self.0.try_lock().is_err();
         let _turn = self.0.lock().await;
         if waits {
@@ -582,7 +578,7 @@ struct StaysBusy(AtomicBool);
 
 #[async_trait]
 impl Wrong for StaysBusy {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         if self.0.swap(true, Ordering::Relaxed) {
             return Err(NotSent::unreachable(call(right, "issue").on(target.id()), "a request is under way").into());
         }

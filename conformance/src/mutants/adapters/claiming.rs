@@ -5,12 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use cutover_core::{
-    Attempt, ClientSecret, Issued, Kept, Kind, Observation, Recovery, Reply, RotateError, RotationProfile,
-    SecretRotator, Target, Verdict, Witness,
+    Attempt, ClientSecret, Issued, Kept, Kind, Observation, Recovery, Reply, RotateError, RotationProfile, Target,
+    Verdict, Witness,
 };
 
-use super::{HOPAE, STYTCH, Wrong, ZITADEL, copy, forged, wrong};
 use crate::mutants::Mutant;
+use crate::mutants::kinds::{HOPAE, STYTCH, ZITADEL};
+use crate::mutants::wrong_adapter::{Right, Wrong, copy, forged, wrong};
 
 pub(super) fn all() -> Vec<Mutant> {
     vec![
@@ -78,41 +79,36 @@ impl Wrong for ClaimsTwoPhases {
 struct TakesEveryTarget;
 
 impl TakesEveryTarget {
-    fn ours(right: &dyn SecretRotator, target: &Target) -> Target {
+    fn ours(right: Right<'_>, target: &Target) -> Target {
         relabelled(target, right.profile().vendor().as_str(), right.profile().kind().as_str())
     }
 }
 
 #[async_trait]
 impl Wrong for TakesEveryTarget {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(&Self::ours(right, target), asked).await
     }
 
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let target = Self::ours(right, target);
         let attempt = Attempt::new(kept.slot().target().clone(), jiff::Timestamp::UNIX_EPOCH);
         right.read(&target, &forged(&attempt, copy(kept.reply())))
     }
 
-    async fn complete(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<(), RotateError> {
+    async fn complete(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<(), RotateError> {
         right.complete(&Self::ours(right, target), kept).await
     }
 
-    async fn cancel(&self, right: &dyn SecretRotator, target: &Target) -> Result<(), RotateError> {
+    async fn cancel(&self, right: Right<'_>, target: &Target) -> Result<(), RotateError> {
         right.cancel(&Self::ours(right, target)).await
     }
 
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         right.inspect(&Self::ours(right, target)).await
     }
 
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         right.verify(&Self::ours(right, target), secret).await
     }
 }
@@ -123,12 +119,7 @@ struct TakesEveryKind;
 
 #[async_trait]
 impl Wrong for TakesEveryKind {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         let ours = relabelled(target, target.vendor().as_str(), right.profile().kind().as_str());
         right.verify(&ours, secret).await
     }

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use cutover_core::{Attempt, Effect, Kept, NotSent, Reply, RotateError, SecretRotator, Target};
+use cutover_core::{Effect, Kept, NotSent, Reply, RotateError, Target};
 
-use super::{HOPAE, STYTCH, Wrong, ZITADEL, call, copy, forged, wrong};
 use crate::mutants::Mutant;
+use crate::mutants::kinds::{HOPAE, STYTCH, ZITADEL};
+use crate::mutants::wrong_adapter::{Right, Wrong, call, copy, forged, stray, wrong};
 
 pub(super) fn all() -> Vec<Mutant> {
     vec![
@@ -30,7 +31,7 @@ fn done_if_unknown(result: Result<(), RotateError>) -> Result<(), RotateError> {
 }
 
 fn nothing_if_unknown(
-    right: &dyn SecretRotator,
+    right: Right<'_>,
     operation: &'static str,
     target: &Target,
     result: Result<(), RotateError>,
@@ -46,7 +47,7 @@ struct NeverCompletes;
 
 #[async_trait]
 impl Wrong for NeverCompletes {
-    async fn complete(&self, _: &dyn SecretRotator, _: &Target, _: &Kept) -> Result<(), RotateError> {
+    async fn complete(&self, _: Right<'_>, _: &Target, _: &Kept) -> Result<(), RotateError> {
         Ok(())
     }
 }
@@ -56,7 +57,7 @@ struct NeverCancels;
 
 #[async_trait]
 impl Wrong for NeverCancels {
-    async fn cancel(&self, _: &dyn SecretRotator, _: &Target) -> Result<(), RotateError> {
+    async fn cancel(&self, _: Right<'_>, _: &Target) -> Result<(), RotateError> {
         Ok(())
     }
 }
@@ -66,9 +67,8 @@ struct CompletesInstead;
 
 #[async_trait]
 impl Wrong for CompletesInstead {
-    async fn cancel(&self, right: &dyn SecretRotator, target: &Target) -> Result<(), RotateError> {
-        let attempt = Attempt::new(target.id().clone(), jiff::Timestamp::UNIX_EPOCH);
-        right.complete(target, &forged(&attempt, Reply::new(200, true, Zeroizing::new(Vec::new())))).await
+    async fn cancel(&self, right: Right<'_>, target: &Target) -> Result<(), RotateError> {
+        right.complete(target, &forged(&stray(target), Reply::new(200, true, Zeroizing::new(Vec::new())))).await
     }
 }
 
@@ -77,7 +77,7 @@ struct CancelsNothing;
 
 #[async_trait]
 impl Wrong for CancelsNothing {
-    async fn cancel(&self, right: &dyn SecretRotator, target: &Target) -> Result<(), RotateError> {
+    async fn cancel(&self, right: Right<'_>, target: &Target) -> Result<(), RotateError> {
         right.cancel(target).await.or_else(|error| match error {
             RotateError::Refused(_) => Ok(()),
             other => Err(other),
@@ -90,7 +90,7 @@ struct CompletesNothing;
 
 #[async_trait]
 impl Wrong for CompletesNothing {
-    async fn complete(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<(), RotateError> {
+    async fn complete(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<(), RotateError> {
         right.complete(target, kept).await.or_else(|error| match error {
             RotateError::Refused(_) => Ok(()),
             other => Err(other),
@@ -103,9 +103,8 @@ struct AnyProof;
 
 #[async_trait]
 impl Wrong for AnyProof {
-    async fn complete(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<(), RotateError> {
-        let attempt = Attempt::new(target.id().clone(), jiff::Timestamp::UNIX_EPOCH);
-        right.complete(target, &forged(&attempt, copy(kept.reply()))).await
+    async fn complete(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<(), RotateError> {
+        right.complete(target, &forged(&stray(target), copy(kept.reply()))).await
     }
 }
 
@@ -114,7 +113,7 @@ struct CompletesInOnePhase;
 
 #[async_trait]
 impl Wrong for CompletesInOnePhase {
-    async fn complete(&self, right: &dyn SecretRotator, target: &Target, _: &Kept) -> Result<(), RotateError> {
+    async fn complete(&self, right: Right<'_>, target: &Target, _: &Kept) -> Result<(), RotateError> {
         right.profile().check("complete", target)
     }
 }
@@ -124,7 +123,7 @@ struct CancelsInOnePhase;
 
 #[async_trait]
 impl Wrong for CancelsInOnePhase {
-    async fn cancel(&self, right: &dyn SecretRotator, target: &Target) -> Result<(), RotateError> {
+    async fn cancel(&self, right: Right<'_>, target: &Target) -> Result<(), RotateError> {
         right.profile().check("cancel", target)
     }
 }
@@ -134,7 +133,7 @@ struct LostIsCompleted;
 
 #[async_trait]
 impl Wrong for LostIsCompleted {
-    async fn complete(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<(), RotateError> {
+    async fn complete(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<(), RotateError> {
         done_if_unknown(right.complete(target, kept).await)
     }
 }
@@ -144,7 +143,7 @@ struct LostIsNotCompleted;
 
 #[async_trait]
 impl Wrong for LostIsNotCompleted {
-    async fn complete(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<(), RotateError> {
+    async fn complete(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<(), RotateError> {
         nothing_if_unknown(right, "complete", target, right.complete(target, kept).await)
     }
 }
@@ -154,7 +153,7 @@ struct LostIsCancelled;
 
 #[async_trait]
 impl Wrong for LostIsCancelled {
-    async fn cancel(&self, right: &dyn SecretRotator, target: &Target) -> Result<(), RotateError> {
+    async fn cancel(&self, right: Right<'_>, target: &Target) -> Result<(), RotateError> {
         done_if_unknown(right.cancel(target).await)
     }
 }
@@ -164,7 +163,7 @@ struct LostIsNotCancelled;
 
 #[async_trait]
 impl Wrong for LostIsNotCancelled {
-    async fn cancel(&self, right: &dyn SecretRotator, target: &Target) -> Result<(), RotateError> {
+    async fn cancel(&self, right: Right<'_>, target: &Target) -> Result<(), RotateError> {
         nothing_if_unknown(right, "cancel", target, right.cancel(target).await)
     }
 }

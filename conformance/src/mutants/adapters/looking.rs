@@ -6,12 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use cutover_core::{
-    Attempt, ChangeMarker, ClientSecret, LastFour, NoAnswer, Observation, Pending, Reply, RotateError, SecretRotator,
-    Target, Verdict,
+    Attempt, ChangeMarker, ClientSecret, LastFour, NoAnswer, Observation, Pending, Reply, RotateError, Target, Verdict,
 };
 
-use super::{HOPAE, STYTCH, Wrong, ZITADEL, call, copy, forged, wrong};
 use crate::mutants::Mutant;
+use crate::mutants::kinds::{HOPAE, STYTCH, ZITADEL};
+use crate::mutants::wrong_adapter::{Right, Wrong, call, copy, forged, stray, wrong};
 
 pub(super) fn all() -> Vec<Mutant> {
     vec![
@@ -37,21 +37,12 @@ pub(super) fn all() -> Vec<Mutant> {
     ]
 }
 
-fn fresh(target: &Target) -> Attempt {
-    Attempt::new(target.id().clone(), jiff::Timestamp::UNIX_EPOCH)
-}
-
 #[derive(Default)]
 struct AcceptsEverything;
 
 #[async_trait]
 impl Wrong for AcceptsEverything {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        _: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, _: &ClientSecret) -> Result<Verdict, RotateError> {
         right.profile().check("verify", target).map(|()| Verdict::Accepted)
     }
 }
@@ -61,7 +52,7 @@ struct AlwaysPending;
 
 #[async_trait]
 impl Wrong for AlwaysPending {
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         let mut shown = right.inspect(target).await?;
         shown.pending = Pending::Yes(LastFour::from_vendor("xxxx"));
         Ok(shown)
@@ -73,7 +64,7 @@ struct ShowsMissingTargets;
 
 #[async_trait]
 impl Wrong for ShowsMissingTargets {
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         right.inspect(target).await.or_else(|error| match error {
             RotateError::Refused(_) => Ok(Observation::default()),
             other => Err(other),
@@ -86,7 +77,7 @@ struct CleansUp;
 
 #[async_trait]
 impl Wrong for CleansUp {
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         let _ = right.cancel(target).await;
         right.inspect(target).await
     }
@@ -97,8 +88,8 @@ struct AsksToLook;
 
 #[async_trait]
 impl Wrong for AsksToLook {
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
-        let _ = right.issue(target, &fresh(target)).await?;
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
+        let _ = right.issue(target, &stray(target)).await?;
         right.inspect(target).await
     }
 }
@@ -109,17 +100,17 @@ struct MarksWithTheSecret(Mutex<Option<Reply>>);
 
 #[async_trait]
 impl Wrong for MarksWithTheSecret {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy(&reply));
         Ok(reply)
     }
 
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         let mut shown = right.inspect(target).await?;
         let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(copy);
         if let Some(latest) = latest {
-            let secret = right.read(target, &forged(&fresh(target), latest))?.into_secret();
+            let secret = right.read(target, &forged(&stray(target), latest))?.into_secret();
             shown.marker = Some(ChangeMarker::new(secret.expose()));
         }
         Ok(shown)
@@ -131,7 +122,7 @@ struct MarkPerLook(AtomicU64);
 
 #[async_trait]
 impl Wrong for MarkPerLook {
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         let mut shown = right.inspect(target).await?;
         shown.marker = Some(ChangeMarker::new(self.0.fetch_add(1, Ordering::Relaxed).to_string()));
         Ok(shown)
@@ -143,13 +134,13 @@ struct MarkForAll(AtomicU64);
 
 #[async_trait]
 impl Wrong for MarkForAll {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(reply)
     }
 
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         let mut shown = right.inspect(target).await?;
         shown.marker = Some(ChangeMarker::new(self.0.load(Ordering::Relaxed).to_string()));
         Ok(shown)
@@ -161,7 +152,7 @@ struct MarkStandsStill(Mutex<Option<ChangeMarker>>);
 
 #[async_trait]
 impl Wrong for MarkStandsStill {
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         let mut shown = right.inspect(target).await?;
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if first.is_none() {
@@ -178,12 +169,7 @@ struct TrustsABeginning(Mutex<Option<ClientSecret>>);
 
 #[async_trait]
 impl Wrong for TrustsABeginning {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         let verdict = right.verify(target, secret).await?;
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if verdict == Verdict::Accepted {
@@ -199,12 +185,7 @@ struct TrustsNothing;
 
 #[async_trait]
 impl Wrong for TrustsNothing {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         let empty = secret.expose().is_empty();
         if empty { Ok(Verdict::Accepted) } else { right.verify(target, secret).await }
     }
@@ -216,16 +197,11 @@ struct TrustsAnyTarget(Mutex<Vec<Target>>);
 
 #[async_trait]
 impl Wrong for TrustsAnyTarget {
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         right.inspect(target).await
     }
 
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         let known = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             known.push(target.clone());
@@ -243,12 +219,7 @@ struct UnsureIsAccepted;
 
 #[async_trait]
 impl Wrong for UnsureIsAccepted {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         let verdict = right.verify(target, secret).await?;
         Ok(if verdict == Verdict::NotKnown { Verdict::Accepted } else { verdict })
     }
@@ -259,12 +230,7 @@ struct UnsureIsRefused;
 
 #[async_trait]
 impl Wrong for UnsureIsRefused {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         let verdict = right.verify(target, secret).await?;
         Ok(if verdict == Verdict::NotKnown { Verdict::Refused } else { verdict })
     }
@@ -275,12 +241,7 @@ struct UnsureIsAnError;
 
 #[async_trait]
 impl Wrong for UnsureIsAnError {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         match right.verify(target, secret).await? {
             Verdict::NotKnown => Err(NoAnswer::new(call(right, "verify").on(target.id()), "the vendor fails").into()),
             verdict => Ok(verdict),
@@ -293,14 +254,9 @@ struct AsksToVerify;
 
 #[async_trait]
 impl Wrong for AsksToVerify {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         let verdict = right.verify(target, secret).await?;
-        let _ = right.issue(target, &fresh(target)).await;
+        let _ = right.issue(target, &stray(target)).await;
         Ok(verdict)
     }
 }
@@ -310,7 +266,7 @@ struct ShowsOtherFour;
 
 #[async_trait]
 impl Wrong for ShowsOtherFour {
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         let mut shown = right.inspect(target).await?;
         shown.current_last_four = LastFour::from_vendor("0000");
         Ok(shown)
@@ -322,7 +278,7 @@ struct FailureIsQuiet;
 
 #[async_trait]
 impl Wrong for FailureIsQuiet {
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         right.inspect(target).await.or_else(|error| {
             let mut quiet = Observation::default();
             quiet.pending = Pending::No;
@@ -336,7 +292,7 @@ struct EmptyIfUnknown;
 
 #[async_trait]
 impl Wrong for EmptyIfUnknown {
-    async fn inspect(&self, right: &dyn SecretRotator, target: &Target) -> Result<Observation, RotateError> {
+    async fn inspect(&self, right: Right<'_>, target: &Target) -> Result<Observation, RotateError> {
         right.inspect(target).await.or_else(|error| match error {
             RotateError::NoAnswer(_) | RotateError::Unreadable(_) => Ok(Observation::default()),
             other => Err(other),

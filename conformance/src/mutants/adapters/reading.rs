@@ -6,12 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use cutover_core::{
-    Attempt, ClientSecret, Issued, Kept, NotSent, Refused, Reply, RotateError, SecretRotator, Target, Unreadable,
-};
+use cutover_core::{Attempt, ClientSecret, Issued, Kept, NotSent, Refused, Reply, RotateError, Target, Unreadable};
 
-use super::{HOPAE, STYTCH, Wrong, ZITADEL, call, copy, forged, wrong};
 use crate::mutants::Mutant;
+use crate::mutants::kinds::{HOPAE, STYTCH, ZITADEL};
+use crate::mutants::wrong_adapter::{Right, Wrong, call, copy, forged, stray, wrong};
 
 pub(super) fn all() -> Vec<Mutant> {
     vec![
@@ -32,7 +31,7 @@ pub(super) fn all() -> Vec<Mutant> {
     ]
 }
 
-fn of(target: &Target, kept: &Kept, reason: &'static str, right: &dyn SecretRotator) -> RotateError {
+fn of(target: &Target, kept: &Kept, reason: &'static str, right: Right<'_>) -> RotateError {
     Unreadable::new(call(right, "read").on(target.id()), kept.reply().status(), reason).into()
 }
 
@@ -40,7 +39,7 @@ fn of(target: &Target, kept: &Kept, reason: &'static str, right: &dyn SecretRota
 struct AnotherEachTime(Mutex<usize>);
 
 impl Wrong for AnotherEachTime {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let secret = right.read(target, kept)?.into_secret();
         let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *times += 1;
@@ -52,7 +51,7 @@ impl Wrong for AnotherEachTime {
 struct CutsTheSecret;
 
 impl Wrong for CutsTheSecret {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let secret = right.read(target, kept)?.into_secret();
         let text = secret.expose();
         Ok(Issued::new(ClientSecret::new(&text[..text.len() - 1])))
@@ -63,7 +62,7 @@ impl Wrong for CutsTheSecret {
 struct MarksEveryAnswer;
 
 impl Wrong for MarksEveryAnswer {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         Ok(right.read(target, kept)?.replayed(true))
     }
 }
@@ -72,7 +71,7 @@ impl Wrong for MarksEveryAnswer {
 struct ForgetsTheMark;
 
 impl Wrong for ForgetsTheMark {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         Ok(right.read(target, kept)?.replayed(false))
     }
 }
@@ -81,7 +80,7 @@ impl Wrong for ForgetsTheMark {
 struct WantsItWhole;
 
 impl Wrong for WantsItWhole {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let whole = kept.reply().is_whole();
         if whole { right.read(target, kept) } else { Err(of(target, kept, "it is cut", right)) }
     }
@@ -91,7 +90,7 @@ impl Wrong for WantsItWhole {
 struct ParsesItAll;
 
 impl Wrong for ParsesItAll {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         match serde_json::from_slice::<Value>(kept.reply().expose_body()) {
             Ok(_) => right.read(target, kept),
             Err(_) => Err(of(target, kept, "it is no JSON", right)),
@@ -103,7 +102,7 @@ impl Wrong for ParsesItAll {
 struct TakesAPart;
 
 impl Wrong for TakesAPart {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         right.read(target, kept).or_else(|error| {
             let body = String::from_utf8_lossy(kept.reply().expose_body()).into_owned();
             let last = body.rsplit('"').next().filter(|text| text.len() >= 8);
@@ -116,7 +115,7 @@ impl Wrong for TakesAPart {
 struct CutIsNothing;
 
 impl Wrong for CutIsNothing {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         right.read(target, kept).map_err(|error| match kept.reply().is_whole() {
             true => error,
             false => NotSent::unreachable(call(right, "read").on(target.id()), "the line was cut").into(),
@@ -129,7 +128,7 @@ impl Wrong for CutIsNothing {
 struct KnownFieldsOnly(Mutex<Option<BTreeSet<String>>>);
 
 impl Wrong for KnownFieldsOnly {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         if let Ok(Value::Object(fields)) = serde_json::from_slice(kept.reply().expose_body()) {
             let fields: BTreeSet<String> = fields.keys().cloned().collect();
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,7 +145,7 @@ impl Wrong for KnownFieldsOnly {
 struct ReadsByPlace(Mutex<Option<(usize, usize)>>);
 
 impl Wrong for ReadsByPlace {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let body = kept.reply().expose_body();
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((starts, ends)) = *place {
@@ -170,16 +169,15 @@ struct TheLatestOnly(Mutex<Option<Reply>>);
 
 #[async_trait]
 impl Wrong for TheLatestOnly {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy(&reply));
         Ok(reply)
     }
 
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(copy);
-        let attempt = Attempt::new(target.id().clone(), jiff::Timestamp::UNIX_EPOCH);
-        right.read(target, &forged(&attempt, latest.unwrap_or_else(|| copy(kept.reply()))))
+        right.read(target, &forged(&stray(target), latest.unwrap_or_else(|| copy(kept.reply()))))
     }
 }
 
@@ -187,9 +185,8 @@ impl Wrong for TheLatestOnly {
 struct ReadsForAnybody;
 
 impl Wrong for ReadsForAnybody {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
-        let attempt = Attempt::new(target.id().clone(), jiff::Timestamp::UNIX_EPOCH);
-        right.read(target, &forged(&attempt, copy(kept.reply())))
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+        right.read(target, &forged(&stray(target), copy(kept.reply())))
     }
 }
 
@@ -197,7 +194,7 @@ impl Wrong for ReadsForAnybody {
 struct NothingIsASecret;
 
 impl Wrong for NothingIsASecret {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         right.read(target, kept).or_else(|error| match serde_json::from_slice::<Value>(kept.reply().expose_body()) {
             Ok(_) => Ok(Issued::new(ClientSecret::new(""))),
             Err(_) => Err(error),
@@ -209,7 +206,7 @@ impl Wrong for NothingIsASecret {
 struct UnreadableIsRefused;
 
 impl Wrong for UnreadableIsRefused {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         right.read(target, kept).map_err(|error| match error {
             RotateError::Unreadable(_) => Refused::new(call(right, "read").on(target.id()), 200).into(),
             other => other,

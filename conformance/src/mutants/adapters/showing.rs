@@ -6,12 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use cutover_core::{
-    Attempt, ClientSecret, Issued, Kept, NoAnswer, NotSent, Reply, RotateError, SecretRotator, Target, Unreadable,
-    Verdict,
+    Attempt, ClientSecret, Issued, Kept, NoAnswer, NotSent, Reply, RotateError, Target, Unreadable, Verdict,
 };
 
-use super::{HOPAE, STYTCH, Wrong, ZITADEL, call, wrong};
 use crate::mutants::Mutant;
+use crate::mutants::kinds::{HOPAE, STYTCH, ZITADEL};
+use crate::mutants::wrong_adapter::{Right, Wrong, call, wrong};
 
 pub(super) fn all() -> Vec<Mutant> {
     vec![
@@ -32,7 +32,7 @@ struct ShowsTheAnswer(Mutex<String>);
 
 #[async_trait]
 impl Wrong for ShowsTheAnswer {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         let shown = String::from_utf8_lossy(reply.expose_body()).into_owned();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = shown;
@@ -48,7 +48,7 @@ impl Wrong for ShowsTheAnswer {
 struct QuotesTheAnswer;
 
 impl Wrong for QuotesTheAnswer {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         right.read(target, kept).map_err(|error| match error {
             RotateError::Unreadable(_) => {
                 let body = String::from_utf8_lossy(kept.reply().expose_body()).into_owned();
@@ -76,12 +76,7 @@ struct QuotesInTheCause;
 
 #[async_trait]
 impl Wrong for QuotesInTheCause {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         match right.verify(target, secret).await? {
             Verdict::NotKnown => {
                 let cause = Cause(format!("client_secret={}", secret.expose()));
@@ -97,7 +92,7 @@ struct LogsTheAnswer;
 
 #[async_trait]
 impl Wrong for LogsTheAnswer {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         let reply = right.issue(target, asked).await?;
         tracing::trace!(body = %String::from_utf8_lossy(reply.expose_body()), "answered");
         Ok(reply)
@@ -109,12 +104,7 @@ struct LogsWhatItVerifies;
 
 #[async_trait]
 impl Wrong for LogsWhatItVerifies {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         tracing::debug!("trying {} with {}", target.id(), secret.expose());
         right.verify(target, secret).await
     }
@@ -125,12 +115,7 @@ struct NamesTheSpan;
 
 #[async_trait]
 impl Wrong for NamesTheSpan {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         let _span = tracing::info_span!("verify", secret = secret.expose());
         right.verify(target, secret).await
     }
@@ -141,7 +126,7 @@ struct LogsTheKey;
 
 #[async_trait]
 impl Wrong for LogsTheKey {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         tracing::info!(key = asked.key().as_header_value(), "asking");
         right.issue(target, asked).await
     }
@@ -152,7 +137,7 @@ struct QuotesTheKey;
 
 #[async_trait]
 impl Wrong for QuotesTheKey {
-    async fn issue(&self, right: &dyn SecretRotator, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
+    async fn issue(&self, right: Right<'_>, target: &Target, asked: &Attempt) -> Result<Reply, RotateError> {
         right.issue(target, asked).await.map_err(|_| {
             let reason = format!("the request under {} failed", asked.key().as_header_value());
             NoAnswer::new(call(right, "issue").on(target.id()), reason).into()
@@ -165,12 +150,7 @@ struct QuotesTypos;
 
 #[async_trait]
 impl Wrong for QuotesTypos {
-    async fn verify(
-        &self,
-        right: &dyn SecretRotator,
-        target: &Target,
-        secret: &ClientSecret,
-    ) -> Result<Verdict, RotateError> {
+    async fn verify(&self, right: Right<'_>, target: &Target, secret: &ClientSecret) -> Result<Verdict, RotateError> {
         if secret.expose().chars().any(char::is_control) {
             let reason = format!("{:?} is not a secret", secret.expose());
             return Err(NotSent::misuse(call(right, "verify").on(target.id()), reason).into());

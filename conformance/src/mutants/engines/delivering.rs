@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use cutover_core::ClientSecret;
 use cutover_engine::{Destination, DestinationError, Label, Version};
 
-use super::{HOPAE, Parts, STYTCH, ZITADEL, wrong};
 use crate::mutants::Mutant;
+use crate::mutants::kinds::{HOPAE, STYTCH, ZITADEL};
+use crate::mutants::wrong_engine::{Parts, wrong};
 
 pub(super) fn all() -> Vec<Mutant> {
     vec![

@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 use cutover_core::{Attempt, KeepError, Reply, ReplyKeeper, ReplySlot, Target, TargetId};
 use cutover_engine::{Event, Journal, JournalError, Lease, Recorded};
 
-use super::{HOPAE, Parts, STYTCH, ZITADEL, wrong};
 use crate::mutants::Mutant;
+use crate::mutants::kinds::{HOPAE, STYTCH, ZITADEL};
+use crate::mutants::wrong_engine::{Parts, wrong};
 
 pub(super) fn all() -> Vec<Mutant> {
     vec![

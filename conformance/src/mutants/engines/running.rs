@@ -4,9 +4,10 @@ use async_trait::async_trait;
 
 use cutover_engine::Options;
 
-use super::{HOPAE, Parts, STYTCH, wrong};
 use crate::engine::{Engine, Rotations, Said, Told, Work};
 use crate::mutants::Mutant;
+use crate::mutants::kinds::{HOPAE, STYTCH};
+use crate::mutants::wrong_engine::{Parts, wrong};
 
 pub(super) fn all() -> Vec<Mutant> {
     vec![

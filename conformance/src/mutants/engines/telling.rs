@@ -4,25 +4,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cutover_core::{ClientSecret, Issued, Kept, RotateError, SecretRotator, Target};
 
-use super::asking::{Asking, Rotator, asks};
-use super::{HOPAE, Parts, ZITADEL, wrong};
 use crate::engine::Told;
 use crate::mutants::Mutant;
+use crate::mutants::kinds::{HOPAE, ZITADEL};
+use crate::mutants::wrong_adapter::{Adapter, Right, Wrong};
+use crate::mutants::wrong_engine::{Parts, asking, wrong};
 
 pub(super) fn all() -> Vec<Mutant> {
     vec![
-        wrong::<LogsTheSecret>("logs the secret", "CRASH-10", ZITADEL),
+        asking::<LogsTheSecret>("logs the secret", "CRASH-10", ZITADEL),
         wrong::<SaysTheSecret>("says the secret", "CRASH-10", HOPAE),
     ]
 }
 
-asks!(LogsTheSecret);
-
 #[derive(Default)]
 struct LogsTheSecret;
 
-impl Asking for LogsTheSecret {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+impl Wrong for LogsTheSecret {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let secret = right.read(target, kept)?.into_secret();
         tracing::info!(secret = secret.expose(), "read");
         Ok(Issued::new(secret))
@@ -35,7 +34,7 @@ struct SaysTheSecret(Arc<Mutex<Option<ClientSecret>>>);
 
 impl Parts for SaysTheSecret {
     fn rotator(&self, right: Arc<dyn SecretRotator>) -> Arc<dyn SecretRotator> {
-        Rotator::through(right, Remembers(Arc::clone(&self.0)))
+        Adapter::around(right, Remembers(Arc::clone(&self.0)))
     }
 
     fn told(&self, told: Told) -> Told {
@@ -47,8 +46,8 @@ impl Parts for SaysTheSecret {
 
 struct Remembers(Arc<Mutex<Option<ClientSecret>>>);
 
-impl Asking for Remembers {
-    fn read(&self, right: &dyn SecretRotator, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
+impl Wrong for Remembers {
+    fn read(&self, right: Right<'_>, target: &Target, kept: &Kept) -> Result<Issued, RotateError> {
         let secret = right.read(target, kept)?.into_secret();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret.duplicate());
         Ok(Issued::new(secret))

@@ -142,16 +142,17 @@ impl Kind {
         }
     }
 
-    pub(super) fn plain_profile(self) -> RotationProfile {
+    pub(super) fn profile(self) -> RotationProfile {
         let (vendor, kind) = (Vendor::from_static("invented"), cutover_core::Kind::from_static(self.name()));
-        match self {
+        let plain = match self {
             Self::TwoPhase => RotationProfile::restart(vendor, kind),
             Self::Keyed => RotationProfile::replay(vendor, kind, WINDOW, Duration::from_secs(60)),
             Self::Plain => RotationProfile::supersede(vendor, kind, Duration::ZERO),
-        }
+        };
+        plain.with_witnesses(self.witnesses())
     }
 
-    pub(super) fn witnesses(self) -> &'static [Witness] {
+    fn witnesses(self) -> &'static [Witness] {
         match self {
             Self::TwoPhase => &[Witness::Identity, Witness::Pending, Witness::LastFour, Witness::Probe],
             Self::Keyed => &[Witness::Identity, Witness::ReplayMarker, Witness::Probe],

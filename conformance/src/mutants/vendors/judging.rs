@@ -1,7 +1,7 @@
 //! Vendors that let in whom they should refuse, or refuse whom they should let in.
 
-use super::{API, APP, CONNECTED_APP, Entry, M2M, MACHINE_USER, OIDC};
-use crate::mutants::between::{Between, Shown, Wrong};
+use crate::mutants::between::{Between, Entry, Shown, Wrong};
+use crate::mutants::kinds::{API, APP, CONNECTED_APP, M2M, MACHINE_USER, OIDC};
 
 pub(super) const LIST: &[Entry] = &[
     ("the old secret lives 5 s longer than it should", "OLD-2", M2M, Wrong::Judged(old_for_5_s)),

@@ -1,7 +1,7 @@
 //! Vendors that get idempotency keys wrong.
 
-use super::{APP, Entry};
-use crate::mutants::between::{Asked, Between, Call, Doing, Reply, Wrong};
+use crate::mutants::between::{Asked, Between, Call, Doing, Entry, Reply, Wrong};
+use crate::mutants::kinds::APP;
 
 pub(super) const LIST: &[Entry] = &[
     ("keys are ignored", "IDEM-1", APP, Wrong::Asked(ignored)),

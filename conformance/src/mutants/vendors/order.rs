@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::showing::MADE_UP;
-use super::{CONNECTED_APP, Entry, M2M};
-use crate::mutants::between::{Asked, Between, Call, Doing, Reply, Wrong};
+use crate::mutants::between::{Asked, Between, Call, Doing, Entry, Known, Reply, Wrong};
+use crate::mutants::kinds::{CONNECTED_APP, M2M};
 
 pub(super) const LIST: &[Entry] = &[
     ("a second start is answered with a fresh secret", "TP-2", M2M, Wrong::Instead(starts_afresh)),
@@ -185,7 +185,7 @@ async fn ends_all(
         return Ok(None);
     }
     let own = call.id.clone().unwrap_or_default();
-    let is_other = |client: &&super::super::between::Known| client.pending && !client.ids.contains(&own);
+    let is_other = |client: &&Known| client.pending && !client.ids.contains(&own);
     let others: Vec<String> =
         between.book().clients.iter().filter(is_other).filter_map(|client| client.ids.first().cloned()).collect();
     let base = call.uri.path().split_once(&own).map_or("", |(base, _)| base).to_owned();

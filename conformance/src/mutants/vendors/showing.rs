@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::{API, APP, CONNECTED_APP, Entry, M2M, OIDC};
-use crate::mutants::between::{Asked, Between, Call, Reply, Wrong};
+use crate::mutants::between::{Asked, Between, Call, Entry, Reply, Wrong};
+use crate::mutants::kinds::{API, APP, CONNECTED_APP, M2M, OIDC};
 
 pub(super) const LIST: &[Entry] = &[
     ("the secret is in the answer to reading the client", "SO-5", APP, Wrong::Answered(in_get)),

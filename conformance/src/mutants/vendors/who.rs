@@ -1,8 +1,8 @@
 //! Vendors that do what anybody asks, or about what is not there.
 
 use super::showing::MADE_UP;
-use super::{API, APP, CONNECTED_APP, Entry, M2M, MACHINE_USER, OIDC};
-use crate::mutants::between::{Asked, Between, Call, Doing, Reply, Wrong};
+use crate::mutants::between::{Asked, Between, Call, Doing, Entry, Reply, Wrong};
+use crate::mutants::kinds::{API, APP, CONNECTED_APP, M2M, MACHINE_USER, OIDC};
 
 pub(super) const LIST: &[Entry] = &[
     ("the organisation of a request does not count", "ORG-1", API, Wrong::Asked(no_organisation)),
