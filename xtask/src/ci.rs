@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: what CI runs, and all it runs.
 
 use crate::run::{Done, cargo, cargo_command, run, say};
+use crate::services::{Service, Services};
 use crate::{crash, deps, fuzz, sdks, test};
 
 /// Everything that has to hold before a change lands, cheapest first; the vendors' own clients only when asked for.
@@ -9,6 +10,9 @@ pub(crate) fn ci(with_sdks: bool) -> Done {
     cargo("fmt", &["--all", "--check"], &[])?;
     say("== deps");
     deps::deps()?;
+    say("== servers");
+    // Stopped at once: only to learn now, and not after the long steps, that one of them cannot be started.
+    Services::start(&Service::ALL).complete()?;
     say("== clippy");
     cargo("clippy", &["--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"], &[])?;
     say("== fuzz targets");

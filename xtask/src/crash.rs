@@ -8,9 +8,9 @@ pub(crate) fn crash(args: &[String]) -> Done {
     let has = |name: &str| args.iter().any(|arg| arg == name || arg.starts_with(&format!("{name}=")));
     let shares = has("--targets") || args.iter().any(|arg| arg == "postgres" || arg == "--journal=postgres");
     let named = has("--postgres") || std::env::var_os("CUTOVER_TEST_POSTGRES").is_some();
-    let services = if shares && !named { Services::start(&[Service::Postgres]) } else { Services::none() };
-    services.tell_missing();
+    let services = if shares && !named { Services::start(&[Service::Postgres]).complete()? } else { Services::none() };
     let mut command = cargo_command("run");
-    command.args(["--quiet", "--release", "-p", "cutover-crash", "--"]).args(args);
+    // Not quiet: the first build takes minutes.
+    command.args(["--release", "-p", "cutover-crash", "--"]).args(args);
     run(services.put_into(&mut command))
 }

@@ -45,14 +45,16 @@ enum Chore {
     /// Fails when an arrow between the workspace's crates is reversed
     Deps,
     /// Checks the rules of `conformance/` against the emulators
+    #[command(disable_help_flag = true)]
     Conformance {
-        /// Arguments for the suite, such as `--list`
+        /// Arguments for the suite, such as `--help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
     /// Kills rotations at every point there is, and looks what became of them
+    #[command(disable_help_flag = true)]
     Crash {
-        /// Arguments for the sweep, such as `--list`
+        /// Arguments for the sweep, such as `--help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

@@ -1,11 +1,11 @@
 //! `cargo xtask test`: every test, and a look for secrets in everything they logged.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::logs;
 use crate::run::{Done, cargo_command, root, say};
-use crate::services::{Service, Services};
+use crate::services::{Missing, Service, Services};
 
 /// The crates with tests that need a server.
 const WITH_SERVERS: [&str; 5] = ["cutover", "cutover-cli", "cutover-crash", "cutover-examples", "cutover-stores"];
@@ -19,13 +19,12 @@ pub(crate) enum Unserved {
     Fail,
 }
 
-/// How many tests passed, failed and were ignored.
+/// How many tests passed and failed, and how many are marked as not to be run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Count {
     passed: u64,
     failed: u64,
     ignored: u64,
-    filtered: u64,
 }
 
 impl Count {
@@ -39,7 +38,6 @@ impl Count {
         self.passed += number("passed").unwrap_or(0);
         self.failed += number("failed").unwrap_or(0);
         self.ignored += number("ignored").unwrap_or(0);
-        self.filtered += number("filtered out").unwrap_or(0);
     }
 }
 
@@ -50,24 +48,26 @@ pub(crate) fn test(args: &[String], unserved: Unserved) -> Done {
     logs::empty(&folder)?;
     let (own, harness) = split(args);
     let packages = packages(own);
-    let services = if packages.is_empty() || packages.iter().any(|name| WITH_SERVERS.contains(name)) {
-        Services::start(&Service::ALL)
-    } else {
-        Services::none()
-    };
+    let mut services = Services::none();
+    if packages.is_empty() || packages.iter().any(|name| WITH_SERVERS.contains(name)) {
+        services = Services::start(&Service::ALL);
+    }
+    if unserved == Unserved::Fail {
+        services = services.complete()?;
+    }
     services.tell_missing();
-    if unserved == Unserved::Fail && !services.are_complete() {
-        return Err("a server that tests need is missing".to_owned());
-    }
-    let mut command = cargo_command("test");
-    if packages.is_empty() {
-        command.arg("--workspace");
-    }
-    // One failure does not hide the next.
-    command.arg("--no-fail-fast").args(own);
-    command.arg("--").args(harness).arg("--include-ignored").args(services.skips());
-    services.put_into(&mut command).env("CUTOVER_TEST_LOGS", &folder).stdout(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("cargo test did not start: {error}"))?;
+    let cargo_test = |more: &[String]| {
+        let mut command = cargo_command("test");
+        if packages.is_empty() {
+            command.arg("--workspace");
+        }
+        // One failure does not hide the next.
+        command.arg("--no-fail-fast").args(own).arg("--").args(harness).arg("--include-ignored").args(more);
+        services.put_into(&mut command).env("CUTOVER_TEST_LOGS", &folder).stdout(Stdio::piped());
+        command
+    };
+    let child = cargo_test(&services.skips()).spawn();
+    let mut child = child.map_err(|error| format!("cargo test did not start: {error}"))?;
     let mut count = Count::default();
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines() {
@@ -77,16 +77,13 @@ pub(crate) fn test(args: &[String], unserved: Unserved) -> Done {
         }
     }
     let status = child.wait().map_err(|error| format!("cargo test: {error}"))?;
-    if !services.are_complete() && harness.is_empty() {
-        // Without arguments of the user's, all that was left out was left out for want of a server.
-        (count.ignored, count.filtered) = (count.ignored + count.filtered, 0);
-    }
     let scanned = logs::scan(&folder);
     if let Ok(scanned) = &scanned {
         say(&format!("logs: {} lines in {} files scanned, no secret in them", scanned.lines, scanned.files));
     }
-    services.tell_missing();
-    say(&format!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.ignored));
+    let skipped = if services.missing.is_empty() { Vec::new() } else { listed(cargo_test(&["--list".to_owned()]))? };
+    let skipped = tell_skipped(&services.missing, &skipped);
+    say(&format!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.ignored + skipped));
     if !status.success() || count.failed > 0 {
         return Err("some tests failed".to_owned());
     }
@@ -94,6 +91,23 @@ pub(crate) fn test(args: &[String], unserved: Unserved) -> Done {
         return Err("no test ran".to_owned());
     }
     scanned.map(|_| ())
+}
+
+/// The paths of all tests that a command lists.
+fn listed(mut command: Command) -> Done<Vec<String>> {
+    let output =
+        command.stderr(Stdio::null()).output().map_err(|error| format!("cargo test did not start: {error}"))?;
+    let lines = String::from_utf8_lossy(&output.stdout);
+    Ok(lines.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+}
+
+/// Says for each that is missing how many tests wanted it; how many there are of them all.
+fn tell_skipped(missing: &[Missing], tests: &[String]) -> u64 {
+    let count = |wanted: &dyn Fn(&&String) -> bool| tests.iter().filter(wanted).count() as u64;
+    for missing in missing {
+        say(&format!("{} tests not run: {missing}", count(&|test| test.contains(missing.service.mark()))));
+    }
+    count(&|test| missing.iter().any(|missing| test.contains(missing.service.mark())))
 }
 
 /// What is for cargo, and what is for the test programs.
@@ -127,8 +141,9 @@ mod tests {
         count.add("test result: ok. 16 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.03s");
         count.add("test result: FAILED. 2 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out");
         count.add("test tests::a_result ... ok");
-        assert_eq!(count, Count { passed: 18, failed: 1, ignored: 3, filtered: 0 });
+        assert_eq!(count, Count { passed: 18, failed: 1, ignored: 3 });
     }
+
     #[test]
     fn the_chosen_packages_are_found_however_they_are_written() {
         let args = ["-p", "a", "--lib", "--package=b", "-pc", "--", "-p", "no"].map(str::to_owned);

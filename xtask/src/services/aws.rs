@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::process::{Server, free_port, run};
-use super::{Started, cache};
+use super::{Started, cache, or_help};
 use crate::run::{Done, say};
 
 /// The version, pinned: what it is lax about differs from one to the next.
@@ -12,9 +12,7 @@ const PACKAGE: &str = "moto[secretsmanager,server]==5.2.5";
 
 pub(super) fn start() -> Done<Started> {
     let folder = cache::folder("moto", &[PACKAGE.as_bytes().to_vec()]);
-    if !folder.exists() {
-        install(&folder)?;
-    }
+    cache::made(&folder, install)?;
     let port = free_port()?.to_string();
     let (running, _) = Server {
         name: "moto",
@@ -37,16 +35,11 @@ pub(super) fn start() -> Done<Started> {
     })
 }
 
-/// Into a folder of its own. It cannot be moved afterwards: its programs know where it is.
+/// Into a folder of its own, which can be moved since none of its scripts is run: they know where they were made.
 fn install(folder: &Path) -> Done {
     say("installing moto");
-    let made = run(Command::new("python3").args(["-m", "venv"]).arg(folder)).and_then(|_| {
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE];
-        run(Command::new(folder.join("bin/python")).args(pip))
-    });
-    if made.is_err() {
-        // Half of it would be taken for whole the next time.
-        let _best_effort = std::fs::remove_dir_all(folder);
-    }
-    made.map(drop)
+    or_help(run(Command::new("python3").args(["-m", "venv"]).arg(folder)), "apt-get install python3-venv")?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE];
+    let installed = run(Command::new(folder.join("bin/python")).args(pip));
+    or_help(installed, "a package index that pip can reach, and Python 3.10 or later").map(drop)
 }

@@ -2,8 +2,13 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use super::process::run;
 use crate::run::{Done, root};
+
+/// What ends the name of a folder that is being made, before the process that makes it.
+const MAKING: &str = ".making-";
 
 /// The folder for something, named by what it is made from: other contents, another folder.
 pub(super) fn folder(name: &str, made_from: &[Vec<u8>]) -> PathBuf {
@@ -25,7 +30,10 @@ pub(super) fn made(folder: &Path, make: impl FnOnce(&Path) -> Done) -> Done {
         return Ok(());
     }
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
-    let beside = folder.with_extension(format!("making-{}", std::process::id()));
+    if let Some(all) = folder.parent() {
+        forget_dead(all, MAKING);
+    }
+    let beside = PathBuf::from(format!("{}{MAKING}{}", folder.display(), std::process::id()));
     std::fs::create_dir_all(&beside).map_err(failed)?;
     let done = make(&beside).and_then(|()| match std::fs::rename(&beside, folder) {
         // Somebody else was quicker.
@@ -36,4 +44,15 @@ pub(super) fn made(folder: &Path, make: impl FnOnce(&Path) -> Done) -> Done {
         let _best_effort = std::fs::remove_dir_all(&beside);
     }
     done
+}
+
+/// Removes what was left in `folder` by processes that were killed: what is called by `mark` and their id.
+pub(super) fn forget_dead(folder: &Path, mark: &str) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some((_, pid)) = name.to_str().and_then(|name| name.rsplit_once(mark)) else { continue };
+        if run(Command::new("kill").args(["-0", pid])).is_err() {
+            let _best_effort = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! What some tests need: PostgreSQL, a stand-in for AWS, Vault, the program age. Servers are started on free loopback ports, and stopped
-//! when they are dropped, when the test fails, and when this program is killed.
+//! What some tests need: PostgreSQL, a stand-in for AWS, Vault, the program age. Servers are started on free loopback
+//! ports, and stopped when they are dropped, when the test fails, and when this program is killed.
 
 mod aws;
 mod cache;
@@ -8,6 +8,7 @@ mod postgres;
 mod process;
 mod vault;
 
+use std::fmt;
 use std::process::Command;
 
 use self::process::Running;
@@ -29,29 +30,19 @@ impl Service {
     fn name(self) -> &'static str {
         match self {
             Self::Postgres => "PostgreSQL",
-            Self::Aws => "moto, a stand-in for AWS",
+            Self::Aws => "moto (the stand-in for AWS)",
             Self::Vault => "Vault",
             Self::Age => "age",
         }
     }
 
     /// The part of a test's path that says that the test needs this.
-    fn mark(self) -> &'static str {
+    pub(crate) fn mark(self) -> &'static str {
         match self {
             Self::Postgres => "with_postgres",
             Self::Aws => "with_aws",
             Self::Vault => "with_vault",
             Self::Age => "with_age",
-        }
-    }
-
-    /// What somebody without it can do about that.
-    fn remedy(self) -> &'static str {
-        match self {
-            Self::Postgres => "apt-get install postgresql",
-            Self::Aws => "apt-get install python3-venv",
-            Self::Vault => "install Go, as named in xtask/servers/vault/go.mod",
-            Self::Age => "apt-get install age",
         }
     }
 
@@ -73,18 +64,25 @@ struct Started {
     variables: Vec<(&'static str, String)>,
 }
 
-/// A server that could not be started.
+/// What could not be started.
 #[derive(Debug)]
-struct Missing {
-    service: Service,
+pub(crate) struct Missing {
+    pub(crate) service: Service,
+    /// The reason, and what would help.
     why: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is missing: {}", self.service.name(), self.why)
+    }
 }
 
 /// The servers of one run.
 #[derive(Debug)]
 pub(crate) struct Services {
     started: Vec<Started>,
-    missing: Vec<Missing>,
+    pub(crate) missing: Vec<Missing>,
 }
 
 impl Services {
@@ -121,15 +119,21 @@ impl Services {
         self.missing.iter().flat_map(|missing| ["--skip".to_owned(), missing.service.mark().to_owned()]).collect()
     }
 
-    /// Says which are missing, why, and what would help.
+    /// Says what is missing.
     pub(crate) fn tell_missing(&self) {
-        for Missing { service, why } in &self.missing {
-            say(&format!("not run: the tests with {}: {why}; what would help: {}", service.name(), service.remedy()));
-        }
+        self.missing.iter().for_each(|missing| say(&missing.to_string()));
     }
 
-    /// Whether all that were wanted are there.
-    pub(crate) fn are_complete(&self) -> bool {
-        self.missing.is_empty()
+    /// Fails unless all that were wanted are there.
+    pub(crate) fn complete(self) -> Done<Self> {
+        if self.missing.is_empty() {
+            return Ok(self);
+        }
+        Err(self.missing.iter().map(Missing::to_string).collect::<Vec<_>>().join("\nerror: "))
     }
+}
+
+/// Adds to an error what would help.
+fn or_help<T>(done: Done<T>, help: &str) -> Done<T> {
+    done.map_err(|why| format!("{why}; what would help: {help}"))
 }

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use super::Started;
 use super::process::run;
+use super::{Started, or_help};
 use crate::run::{Done, say};
 
 /// The command line of age, against which encrypted files are tried.
@@ -18,7 +18,7 @@ pub(super) fn age() -> Done<Started> {
 /// Installs a package where that takes no decision: as root, on Debian.
 pub(super) fn install(package: &str) -> Done {
     if !is_root() || run(Command::new("apt-get").arg("--version")).is_err() {
-        return Err("it is not installed".to_owned());
+        return or_help(Err("it is not installed".to_owned()), &format!("apt-get install {package}"));
     }
     say(&format!("installing {package}"));
     let apt = || {
@@ -26,8 +26,9 @@ pub(super) fn install(package: &str) -> Done {
         apt.env("DEBIAN_FRONTEND", "noninteractive");
         apt
     };
-    run(apt().args(["update", "-q"]))?;
-    run(apt().args(["install", "-q", "-y", "--no-install-recommends", package])).map(drop)
+    let installed = run(apt().args(["update", "-q"]))
+        .and_then(|_| run(apt().args(["install", "-q", "-y", "--no-install-recommends", package])));
+    or_help(installed, "package sources that apt-get can reach").map(drop)
 }
 
 pub(super) fn is_root() -> bool {

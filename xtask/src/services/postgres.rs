@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::process::{Server, free_port, run};
-use super::{Started, packages};
+use super::{Started, cache, packages};
 use crate::run::{Done, root};
 
 /// The superuser of the cluster.
@@ -16,12 +16,13 @@ pub(super) fn start() -> Done<Started> {
     let programs = match programs() {
         Some(programs) => programs,
         None => {
-            packages::install("postgresql")?;
+            packages::install("postgresql")
+                .map_err(|why| format!("{why}, or initdb, pg_ctl and postgres on the PATH"))?;
             programs().ok_or("its programs are not there after the installation")?
         }
     };
     let services = root().join("target/services");
-    forget_dead(&services);
+    cache::forget_dead(&services, FOLDER);
     let folder = services.join(format!("{FOLDER}{}", std::process::id()));
     let data = folder.join("data");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -58,17 +59,6 @@ pub(super) fn start() -> Done<Started> {
         _running: Some(running),
         variables: vec![("CUTOVER_TEST_POSTGRES", url), ("CUTOVER_TEST_POSTGRES_BIN", bin)],
     })
-}
-
-/// Removes the clusters of runs that were killed.
-fn forget_dead(services: &Path) {
-    for entry in std::fs::read_dir(services).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.strip_prefix(FOLDER)) else { continue };
-        if run(Command::new("kill").args(["-0", pid])).is_err() {
-            let _best_effort = std::fs::remove_dir_all(entry.path());
-        }
-    }
 }
 
 /// The folder with the server's programs.

@@ -1,7 +1,7 @@
 //! A server as a process of its own, which does not outlive this one.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader, ErrorKind, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,20 +13,21 @@ use crate::run::{Done, root};
 /// How long a server may take until it listens. Long: a machine may be busy with other things.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Runs what follows, and ends it when its own input ends: that is when this program lets go of it, however it dies.
+/// Runs what follows, and ends it when its own input ends: that is when this program lets go of it, however it dies. A
+/// Ctrl-C, which reaches everybody at the terminal, leaves it time for that.
 const LEASH: &str = r#"
+trap "" INT HUP
 exec 3<&0
 "$@" </dev/null 3<&- & server=$!
 (while read -r _ <&3; do :; done; kill -"$SIGNAL" "$server") >/dev/null 2>&1 &
 exec 3<&-
-wait "$server""#;
+wait "$server"
+rm -rf "$FOLDER""#;
 
 /// A running server.
 #[derive(Debug)]
 pub(super) struct Running {
     child: Child,
-    /// Where its data is; gone with it.
-    folder: Option<PathBuf>,
 }
 
 /// A server to be started.
@@ -41,7 +42,7 @@ pub(super) struct Server<'a> {
     pub(super) signal: &'a str,
     /// What a line of it holds once it listens.
     pub(super) ready: &'a str,
-    /// Its data, removed afterwards.
+    /// Its data, gone with it.
     pub(super) folder: Option<PathBuf>,
 }
 
@@ -53,14 +54,14 @@ impl Server<'_> {
         let log = logs.join(format!("{}.log", self.name));
         let file = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let mut command = Command::new("sh");
-        command.args(["-c", LEASH, self.name]).arg(self.program).args(&self.args).env("SIGNAL", self.signal);
-        command.envs(self.variables.iter().copied());
+        command.args(["-c", LEASH, self.name]).arg(self.program).args(&self.args).envs(self.variables);
+        command.env("SIGNAL", self.signal).env("FOLDER", self.folder.unwrap_or_default());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("it did not start: {error}"))?;
         let (sender, lines) = channel();
         watch(child.stdout.take(), sender.clone());
         watch(child.stderr.take(), sender);
-        let running = Running { child, folder: self.folder };
+        let running = Running { child };
         let mut file = Some(file);
         let mut note = |line: &str| {
             if let Some(log) = &mut file {
@@ -92,9 +93,6 @@ impl Drop for Running {
         drop(self.child.stdin.take());
         // It was asked to end; what is left of it would only be a process that ends a moment later.
         let _ended = self.child.wait();
-        if let Some(folder) = &self.folder {
-            let _removed = std::fs::remove_dir_all(folder);
-        }
     }
 }
 
@@ -125,12 +123,16 @@ fn drain(lines: std::sync::mpsc::Receiver<String>, file: Option<File>) {
 /// Runs a command to its end; its output is part of the error when it fails.
 pub(super) fn run(command: &mut Command) -> Done<String> {
     let shown = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{shown} did not start: {error}"))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("there is no {shown}"),
+        _ => format!("{shown} did not start: {error}"),
+    })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
     Err(format!("{shown} ended with {}: {last}", output.status))
 }
 

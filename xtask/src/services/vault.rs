@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::process::{Server, run};
-use super::{Started, cache};
+use super::{Started, cache, or_help};
 use crate::run::{Done, root, say};
 
 /// The root token. No secret: the server is gone with the tests, and serves loopback alone.
@@ -18,7 +18,9 @@ pub(super) fn start() -> Done<Started> {
     let contents = contents.into_iter().collect::<Done<Vec<_>>>()?;
     let folder = cache::folder("vault", &contents);
     cache::made(&folder, |folder| {
-        run(Command::new("go").arg("version"))?;
+        let needs = String::from_utf8_lossy(&contents[0]);
+        let needs = needs.lines().find_map(|line| line.strip_prefix("go ")).unwrap_or_default();
+        or_help(run(Command::new("go").arg("version")), &format!("Go {needs} or later on the PATH"))?;
         say("building Vault, once: some minutes");
         // Go keeps gigabytes of modules and objects; inside this folder they go when the program is there.
         let kept = folder.join("go");
@@ -37,7 +39,8 @@ pub(super) fn start() -> Done<Started> {
             return std::fs::remove_dir_all(&kept).map_err(|error| format!("{}: {error}", kept.display()));
         }
         let said = String::from_utf8_lossy(&built.stderr);
-        Err(format!("it cannot be built: {}", said.lines().last().unwrap_or_default()))
+        let why = format!("it cannot be built: {}", said.lines().last().unwrap_or_default());
+        or_help(Err(why), &format!("Go {needs} or later, and a module proxy that it can reach"))
     })?;
     let (running, line) = Server {
         name: "vault",
