@@ -4,6 +4,7 @@ mod calls;
 mod support;
 mod tcp;
 
+mod canary;
 mod docs;
 mod faults_in_process;
 mod faults_of_every_vendor;

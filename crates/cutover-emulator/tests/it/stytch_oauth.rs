@@ -1,5 +1,6 @@
 //! Tokens, introspection and keys.
 
+use cutover_emulator::canary;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
@@ -22,7 +23,8 @@ fn an_access_token_is_signed_with_the_published_key_and_has_the_documented_claim
     let answer = project.present(&client, &client.secret);
     assert_eq!((&answer.body["token_type"], &answer.body["expires_in"]), (&json!("bearer"), &json!(3600)));
     let token = answer.body["access_token"].as_str().expect("a token");
-    assert!(cutover_emulator::canary::is_in(token), "a token carries a mark");
+    assert!(canary::is_in(token), "a token carries a mark");
+    assert_eq!(canary::count_in(token.as_bytes()), 1);
 
     let keys = project.send("GET", &format!("/v1/sessions/jwks/{}", project.id()), &[], "");
     let b2b = project.send("GET", &format!("/v1/b2b/sessions/jwks/{}", project.id()), &[], "");
