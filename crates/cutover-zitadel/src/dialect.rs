@@ -1,4 +1,4 @@
-//! How Zitadel words its errors: three forms, one id.
+//! How Zitadel words its errors: four forms, one id.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
@@ -11,11 +11,13 @@ use serde_json::Value;
 ///
 /// Shape: the gateway in front of v1 answers `{"code": number, "message", "details": [{"id", "message"}]}`; Connect
 /// answers `{"code": word, "message", "details": [{"type", "value"}]}` with a protobuf message in base64 whose field 1
-/// is the id; the OAuth endpoints answer `{"error", "error_description"?}`. Where details are missing, the id stands in
-/// the last brackets of the message, if there is one.
+/// is the id; the OAuth endpoints answer `{"error", "error_description"?}`, in older versions a refused client with the
+/// plain text `ErrorType=word ...`. Where details are missing, the id stands in the last brackets of the message, if
+/// there is one.
 /// Units: none.
 /// Errors: a body that is cut short, somebody else's, or none at all has no id.
-/// Source: Zitadel's status code page, its error protobuf and `gerrors` package; RFC 6749, section 5.2.
+/// Source: Zitadel's status code page, its error protobuf and `gerrors` package, the introspection handler of its OIDC
+/// library; RFC 6749, section 5.2.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Zitadel;
 
@@ -72,7 +74,7 @@ fn code(body: &[u8]) -> Option<String> {
         // Cut short, perhaps: what is there whole still counts.
         let field = |name| rescue::text(body, &[name]);
         let oauth = field("error").map(|error| oauth_code(&error, field("error_description").as_deref()));
-        return oauth.or_else(|| id_in_brackets(&field("message")?));
+        return oauth.or_else(|| id_in_brackets(&field("message")?)).or_else(|| word_in_text(body));
     };
     if let Some(error) = body["error"].as_str() {
         return Some(oauth_code(error, body["error_description"].as_str()));
@@ -85,6 +87,13 @@ fn code(body: &[u8]) -> Option<String> {
 fn oauth_code(error: &str, description: Option<&str>) -> String {
     let is_key = |text: &&str| text.starts_with("Errors.") && !text.contains(' ');
     description.filter(is_key).unwrap_or(error).to_owned()
+}
+
+/// OAuth's word for a refused client, at the beginning of a plain text.
+fn word_in_text(body: &[u8]) -> Option<String> {
+    let first = std::str::from_utf8(body).ok()?.split_ascii_whitespace().next()?;
+    let word = first.strip_prefix("ErrorType=").unwrap_or(first);
+    matches!(word, "invalid_client" | "unauthorized_client").then(|| word.to_owned())
 }
 
 fn id_in_detail(detail: &Value) -> Option<String> {
@@ -242,8 +251,19 @@ mod tests {
                 Refusal::Forbidden,
             ),
             (r#"{"error":"invalid_request","error_description":"token missing"}"#, "invalid_request", Refusal::Invalid),
+            ("ErrorType=unauthorized_client Parent=wrong\n", "unauthorized_client", Refusal::Credentials),
+            ("unauthorized_client", "unauthorized_client", Refusal::Credentials),
         ] {
             assert_eq!(read(400, body), (Some(code.to_owned()), refusal));
+        }
+    }
+
+    #[test]
+    fn a_text_that_only_speaks_of_a_refused_client_has_no_code() {
+        for body in
+            ["Unauthorized", "<p>unauthorized_client</p>", "error: invalid_client", "invalid_clients", "\u{feff}"]
+        {
+            assert_eq!(read(401, body), (None, Refusal::Credentials), "{body}");
         }
     }
 

@@ -265,11 +265,10 @@ fn is_unknown_path(error: &RotateError) -> bool {
 const MACHINE_SECRET_REFUSED: &[&str] =
     &["Errors.User.Machine.Secret.Invalid", "Errors.User.Machine.Secret.NotExisting", "invalid_client"];
 
-/// Whether the vendor refused the credentials: with one of these words, as 400 or as 401, or with any 401. The code
-/// answers 400 and the documentation promises 401.
+/// Whether the vendor refused the credentials: with one of these words, as 400 or as 401. The code answers 400 and the
+/// documentation promises 401. Without such a word a 401 is somebody else's, of a proxy or a gateway in between.
 fn is_refused(error: &RotateError, words: &[&str]) -> bool {
-    let said = error.code().is_some_and(|code| words.contains(&code));
-    matches!(error, RotateError::Refused(_)) && (error.status() == Some(401) || error.status() == Some(400) && said)
+    matches!(error.status(), Some(400 | 401)) && error.code().is_some_and(|code| words.contains(&code))
 }
 
 /// The sequence of the newest change that made a secret. Read from the event store, so never behind; a change of

@@ -29,6 +29,12 @@ async fn app(get: Says, introspect: Says) -> (Verdict, Vendor) {
     (rotator.verify(&app_target(OIDC), &secret).await.expect("asked"), vendor)
 }
 
+async fn machine_user(says: Says) -> (Verdict, Vendor) {
+    let vendor = Vendor::new(move |seen| if seen.line.contains("/.well-known/") { discovery() } else { says() });
+    let rotator = Rotator::machine_users(vendor.client());
+    (rotator.verify(&user_target(), &ClientSecret::new("s")).await.expect("asked"), vendor)
+}
+
 #[tokio::test]
 async fn an_app_is_probed_behind_a_barrier_with_a_made_up_token() {
     let (verdict, vendor) = app(ACTIVE, RIGHT).await;
@@ -54,7 +60,7 @@ async fn every_answer_to_introspection_has_its_verdict() {
         ("wrong", UNAUTHORIZED, Refused),
         ("wrong, in other words", || oauth_error(400, "invalid_client", "client must be authenticated"), Refused),
         ("wrong, as documented", || oauth_error(401, "invalid_client", "x"), Refused),
-        ("wrong, by an older server", || Say::Answer(401, "token invalid".into()), Refused),
+        ("wrong, by an older server", || Say::Answer(401, "ErrorType=unauthorized_client Parent=x\n".into()), Refused),
         ("our mistake", || oauth_error(400, "invalid_request", "token missing"), NotKnown),
         ("a proxy's 400", || Say::Answer(400, "<html>".into()), NotKnown),
         ("a proxy's 403", || Say::Answer(403, "<html>".into()), NotKnown),
@@ -65,6 +71,23 @@ async fn every_answer_to_introspection_has_its_verdict() {
     ];
     for (name, says, verdict) in rows {
         assert_eq!(app(ACTIVE, says).await.0, verdict, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_401_without_zitadels_own_word_for_it_is_no_refusal() {
+    let rows: [(&str, Says); 7] = [
+        ("a proxy's page", || Say::Answer(401, "<html><h1>401 Authorization Required</h1></html>".into())),
+        ("a proxy's text", || Say::Answer(401, "Unauthorized\n".into())),
+        ("nothing", || Say::Answer(401, String::new())),
+        ("a gateway's JSON", || Say::Answer(401, r#"{"message":"Unauthorized"}"#.into())),
+        ("a gateway's JSON with an error", || Say::Answer(401, r#"{"error":"Unauthorized"}"#.into())),
+        ("another word of OAuth's", || oauth_error(401, "invalid_token", "x")),
+        ("Zitadel's, about a caller", || refuse(401, "AUTH-7fs1e")),
+    ];
+    for (name, says) in rows {
+        assert_eq!(app(ACTIVE, says).await.0, Verdict::NotKnown, "{name}");
+        assert_eq!(machine_user(says).await.0, Verdict::NotKnown, "{name}");
     }
 }
 
@@ -94,7 +117,7 @@ async fn every_answer_to_a_machine_user_has_its_verdict() {
         ("wrong", || oauth_error(400, "invalid_request", "Errors.User.Machine.Secret.Invalid"), Refused),
         ("none", || oauth_error(400, "invalid_request", "Errors.User.Machine.Secret.NotExisting"), Refused),
         ("unknown", || oauth_error(400, "invalid_client", "client not found"), Refused),
-        ("as documented", || Say::Answer(401, String::new()), Refused),
+        ("as documented", || oauth_error(401, "invalid_client", "x"), Refused),
         ("inactive", || oauth_error(400, "invalid_request", "Errors.User.NotActive"), NotKnown),
         ("not this grant", || oauth_error(400, "unauthorized_client", "grant_type not allowed"), NotKnown),
         ("our mistake", || oauth_error(400, "invalid_request", "grant_type missing"), NotKnown),
@@ -103,9 +126,7 @@ async fn every_answer_to_a_machine_user_has_its_verdict() {
         ("lost", || Say::Nothing, NotKnown),
     ];
     for (name, says, verdict) in rows {
-        let vendor = Vendor::new(move |seen| if seen.line.contains("/.well-known/") { discovery() } else { says() });
-        let rotator = Rotator::machine_users(vendor.client());
-        let given = rotator.verify(&user_target(), &ClientSecret::new("s")).await.expect("asked");
+        let (given, vendor) = machine_user(says).await;
         assert_eq!(given, verdict, "{name}");
         let probe = vendor.seen().pop().expect("one was sent");
         assert_eq!(probe.body, "grant_type=client_credentials&scope=openid");
