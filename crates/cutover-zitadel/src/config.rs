@@ -131,7 +131,8 @@ pub enum Api {
     #[default]
     V1,
     /// The v2 services: users since 4.0, applications since 4.5. They find an application or a user wherever it lives,
-    /// so the organisation does not protect against a wrong id.
+    /// so the organisation does not protect against a wrong id. They do not show what was changed: a rotator has no change
+    /// marker by which it could tell early that a lost request arrived.
     V2,
 }
 

@@ -51,20 +51,27 @@ enum Place {
 impl Rotator {
     /// Rotates API applications: targets of kind [`API`].
     pub fn api_apps(client: Client) -> Self {
-        Self::new(client, ClientKind::Api, API, &[Witness::Identity, Witness::Probe, Witness::ChangeMarker])
+        Self::new(client, ClientKind::Api, API)
     }
 
     /// Rotates OIDC applications: targets of kind [`OIDC`].
     pub fn oidc_apps(client: Client) -> Self {
-        Self::new(client, ClientKind::Oidc, OIDC, &[Witness::Identity, Witness::Probe, Witness::ChangeMarker])
+        Self::new(client, ClientKind::Oidc, OIDC)
     }
 
     /// Rotates machine users: targets of kind [`MACHINE_USER`].
     pub fn machine_users(client: Client) -> Self {
-        Self::new(client, ClientKind::MachineUser, MACHINE_USER, &[Witness::Probe])
+        Self::new(client, ClientKind::MachineUser, MACHINE_USER)
     }
 
-    fn new(client: Client, kind: ClientKind, name: Kind, witnesses: &[Witness]) -> Self {
+    fn new(client: Client, kind: ClientKind, name: Kind) -> Self {
+        let witnesses: &[Witness] = match (kind, client.api()) {
+            (ClientKind::MachineUser, _) => &[Witness::Probe],
+            (_, Api::V1) => &[Witness::Identity, Witness::Probe, Witness::ChangeMarker],
+            // v2 has no list of changes. A mark from a v1 that is there one day and gone the next would look as if it had
+            // moved when it is back.
+            (_, Api::V2) => &[Witness::Identity, Witness::Probe],
+        };
         let propagation = client.propagation();
         let mut profile = RotationProfile::supersede(VENDOR, name, SETTLE.min(propagation))
             .with_witnesses(witnesses)
@@ -196,7 +203,7 @@ impl SecretRotator for Rotator {
             Place::App { project, app } => {
                 let shown = ShownApp::look(&client, project, app).await?;
                 self.check_app(&client, target, &shown)?;
-                if shown.through == Api::V1 {
+                if self.profile.has(Witness::ChangeMarker) {
                     seen.marker = last_change(&client, project, app).await?;
                 }
             }
@@ -229,7 +236,6 @@ struct ShownApp {
     state: AppState,
     kind: ApplicationKind,
     client_id: Option<String>,
-    through: Api,
 }
 
 impl ShownApp {
@@ -245,11 +251,11 @@ impl ShownApp {
                     AppConfig::Unknown => ApplicationKind::Unknown,
                 };
                 let client_id = config.client_id().map(str::to_owned);
-                Ok(Self { state, kind, client_id, through: Api::V1 })
+                Ok(Self { state, kind, client_id })
             }
             Err(error) if client.api() == Api::V2 && is_unknown_path(&error) => {
                 let Application { state, kind, client_id, .. } = client.applications_v2().get(app).await?;
-                Ok(Self { state, kind, client_id, through: Api::V2 })
+                Ok(Self { state, kind, client_id })
             }
             Err(error) => Err(error),
         }

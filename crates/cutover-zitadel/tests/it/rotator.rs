@@ -146,6 +146,17 @@ fn the_profile_says_what_zitadel_promises() {
     }
 }
 
+#[tokio::test]
+async fn through_v2_a_change_marker_is_neither_promised_nor_shown() {
+    // A server that has v1 as well.
+    let vendor = with_changes(vec![secret_changed(7)], 100);
+    let client = Client::new(vendor.config(pat()).api(Api::V2)).expect("a client");
+    let rotator = Rotator::api_apps(client);
+    assert!(rotator.profile().has(Witness::Identity) && !rotator.profile().has(Witness::ChangeMarker));
+    assert_eq!(rotator.inspect(&app_target(API)).await.expect("seen"), Observation::default());
+    assert_eq!(vendor.lines(), ["GET /management/v1/projects/p-1/apps/a-1"]);
+}
+
 #[test]
 fn at_an_instance_without_lag_nothing_is_waited_for() {
     let vendor = Vendor::saying(200, &json!({}));
