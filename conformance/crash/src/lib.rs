@@ -8,6 +8,7 @@ mod destination;
 mod disk;
 mod hook;
 mod journal;
+mod journal_file;
 pub mod kill;
 mod late;
 mod line;

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cutover_core::{Attempt, ClientSecret, Reply};
-use cutover_emulator::{Emulator, Exchange, FaultKind};
+use cutover_emulator::{Emulator, Exchange, FaultKind, canary};
 use jiff::Timestamp;
 
 use crate::count::{Count, Violation};
 use crate::disk::{Disk, Fate, FileName};
-use crate::journal::Index;
+use crate::journal_file::Index;
 use crate::late::Late;
 use crate::place::{Op, Place};
 use crate::scenario::{DestinationOp, HowFailed, Scenario, Trouble};
@@ -458,14 +458,15 @@ impl World {
     /// Looks through a text that a user, a log or a disk gets.
     pub(crate) fn hear(&self, whose: &str, text: &str) {
         let mut inner = self.lock();
-        if self.shows_any(&inner, text.as_bytes()) {
+        if self.shows_any(&inner, text) {
             inner.violations.push(Violation::new(Count::Leaked, format!("a secret or a key stands in {whose}")));
         }
     }
 
-    /// Whether bytes show a secret of any vendor's, or an idempotency key of this run.
-    pub(crate) fn shows_any(&self, inner: &Inner, bytes: &[u8]) -> bool {
-        watch::shows_canary(bytes) || inner.keys.iter().any(|key| crate::subject::find(bytes, key.as_bytes()))
+    /// Whether a text shows a secret of any vendor's, or an idempotency key of this run.
+    pub(crate) fn shows_any(&self, inner: &Inner, text: &str) -> bool {
+        let shows = |key: &String| crate::subject::find(text.as_bytes(), key.as_bytes());
+        canary::is_in(text) || inner.keys.iter().any(shows)
     }
 
     /// Whether bytes on a disk show a secret or a key of this run. What is sealed looks like chance, in which a short mark

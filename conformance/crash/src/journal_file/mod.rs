@@ -1,5 +1,7 @@
 //! What the journal's file says, as a journal that has it open knows it.
 
+mod record;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -11,7 +13,7 @@ use cutover_stores::{Purpose, SealContext, SealingKey, SealingKeys};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::record::{Begins, Record};
+pub(crate) use self::record::{Begins, Record};
 use crate::trace::ProcessNo;
 
 /// The key of every journal of a sweep.

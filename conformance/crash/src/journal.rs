@@ -3,9 +3,6 @@
 //! What it knows belongs to the world and not to one of its handles, like the file that two workers have open; after a
 //! crash it is read again from what was durable.
 
-mod index;
-mod record;
-
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +13,12 @@ use cutover_engine::{Change, Entry, Event, Journal, JournalError, Lease, Recorde
 use cutover_stores::{Purpose, SealContext};
 use jiff::Timestamp;
 
-use self::index::{KEYS, Kept, open, seal, written};
-use self::record::{Begins, Record};
 use crate::disk::{Fate, FileName};
+use crate::journal_file::{Begins, KEYS, Kept, Record, open, seal, written};
 use crate::place::{Place, Step};
 use crate::trace::{ProcessNo, What};
 use crate::world::{Inner, World};
 use crate::wrong::Wrong;
-
-pub(crate) use self::index::Index;
 
 const FILE: FileName = FileName::Journal;
 
