@@ -2,13 +2,17 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A server, stopped when it is dropped.
+/// Waits until nobody writes to it any more, and stops the server: `pg_ctl` puts it where no Ctrl-C reaches it.
+const LEASH: &str = r#"trap "" INT HUP; cat; "$@"; rm -rf "$0""#;
+
+/// A server, stopped when it is dropped and when the tests are killed.
 pub(super) struct Cluster {
     folder: TempDir,
+    leash: Option<Child>,
     programs: PathBuf,
     pub(super) port: u16,
 }
@@ -19,13 +23,19 @@ impl Cluster {
         let programs = std::env::var_os("CUTOVER_TEST_POSTGRES_BIN").map(PathBuf::from);
         let programs = programs.expect("the server's programs: run `cargo xtask test`");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port").port();
-        let cluster = Self { folder, programs, port };
+        let mut cluster = Self { folder, leash: None, programs, port };
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(cluster.folder.path()));
         }
         let mut initdb = cluster.command("initdb");
         initdb.args(["-U", "cutover", "--auth", "trust", "-E", "UTF8", "--no-locale", "--no-sync", "-D"]);
         run(initdb.arg(cluster.data()));
+        let mut stop = cluster.command("pg_ctl");
+        stop.args(["stop", "-m", "immediate", "-D"]).arg(cluster.data());
+        let mut leash = Command::new("sh");
+        leash.args(["-c", LEASH]).arg(cluster.folder.path()).arg(stop.get_program()).args(stop.get_args());
+        leash.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        cluster.leash = Some(leash.spawn().expect("a shell"));
         cluster.control("start");
         cluster
     }
@@ -63,8 +73,9 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let mut stop = self.command("pg_ctl");
-        let _best_effort = stop.args(["stop", "-m", "immediate", "-D"]).arg(self.data()).output();
+        if let Some(leash) = &mut self.leash {
+            let _best_effort = leash.wait(); // which closes its input first
+        }
     }
 }
 
@@ -75,6 +86,6 @@ fn is_root() -> bool {
 
 fn run(command: &mut Command) {
     // The server keeps what it inherits, so nobody waits for its output.
-    let status = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).status();
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     assert!(status.as_ref().is_ok_and(|status| status.success()), "{command:?}: {status:?}");
 }
