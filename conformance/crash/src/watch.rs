@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
-use std::sync::{LazyLock, Once};
+use std::sync::Once;
 
 use cutover_emulator::canary;
-use memchr::memmem::Finder;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
@@ -57,12 +56,6 @@ pub(crate) fn lines() -> u64 {
     HEARD.with_borrow(|heard| heard.lines)
 }
 
-/// Whether bytes hold any part of a secret that an emulator made.
-pub(crate) fn shows_canary(bytes: &[u8]) -> bool {
-    static MARKS: LazyLock<[Finder<'static>; 3]> = LazyLock::new(|| canary::ALL.map(Finder::new));
-    MARKS.iter().any(|mark| mark.find(bytes).is_some())
-}
-
 struct Watch;
 
 impl Subscriber for Watch {
@@ -101,7 +94,7 @@ fn look(target: &'static str, write: impl FnOnce(&mut Line<'_>)) {
         let mut scratch = std::mem::take(&mut heard.scratch);
         scratch.clear();
         write(&mut Line(&mut scratch));
-        if shows_canary(scratch.as_bytes()) || heard.keys.iter().any(|key| find(scratch.as_bytes(), key.as_bytes())) {
+        if canary::is_in(&scratch) || heard.keys.iter().any(|key| find(scratch.as_bytes(), key.as_bytes())) {
             heard.leaks.push(target);
         }
         heard.lines += 1;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover_core::ClientSecret;
+use cutover_emulator::canary;
 use cutover_engine::Journal;
 use cutover_stores::{PostgresJournal, PostgresOptions, SealingKeys, SqliteJournal, SqliteOptions, key_file};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection as _, PgConnection};
-
-use crate::watch::shows_canary;
 
 /// How long a session has to be gone before its worker counts as dead. Whoever is killed here is dead.
 const DEAD_AFTER: Duration = Duration::from_millis(200);
@@ -74,7 +73,7 @@ impl Shared {
             let text = format!("SELECT t::text FROM {}.{table} t", self.schema);
             let rows: Vec<String> =
                 sqlx::query_scalar(sqlx::AssertSqlSafe(text)).fetch_all(&mut connection).await.map_err(failed)?;
-            if rows.iter().any(|row| shows_canary(row.as_bytes())) {
+            if rows.iter().any(|row| canary::is_in(row)) {
                 leaks.push(format!("the table {table}"));
             }
         }
@@ -84,7 +83,7 @@ impl Shared {
         );
         let sealed: Vec<Vec<u8>> =
             sqlx::query_scalar(sqlx::AssertSqlSafe(sealed)).fetch_all(&mut connection).await.map_err(failed)?;
-        if sealed.iter().any(|part| shows_canary(part)) {
+        if sealed.iter().any(|part| canary::count_in(part) != 0) {
             leaks.push("something sealed".to_owned());
         }
         Ok(leaks)

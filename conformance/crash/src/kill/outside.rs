@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cutover_emulator::{Emulator, Exchange};
+use cutover_emulator::{Emulator, Exchange, canary};
 use cutover_engine::{Event, Job, Journal, Options, Phase, Recorded, recover};
 use jiff::Timestamp;
 
@@ -17,7 +17,6 @@ use super::worker::{Member, Said, fleet, is_destination, jobs};
 use super::{Killed, Part};
 use crate::count::{Count, Violation};
 use crate::subject::Class;
-use crate::watch::shows_canary;
 
 /// Looks at everything from outside, and remembers what it has to for a later look.
 pub(super) struct Outside {
@@ -161,7 +160,7 @@ impl Outside {
 
     /// What workers said. The last line of a killed one may be cut off.
     fn hear(&mut self, said: &[String]) {
-        if said.iter().any(|line| shows_canary(line.as_bytes())) {
+        if said.iter().any(|line| canary::is_in(line)) {
             self.wrong(Count::Leaked, "a worker said a secret");
         }
         for said in said.iter().filter_map(|line| serde_json::from_str::<Said>(line).ok()) {
@@ -355,16 +354,19 @@ impl Outside {
     }
 
     fn leaks_in_files(&mut self) -> io::Result<()> {
-        for path in files(&self.part.folder)?.into_iter().chain([self.part.log.clone()]) {
+        for path in files(&self.part.folder)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             // Beside the file that applications read, and for its owner only, like that file itself.
             let belongs = is_destination(&name) || name.ends_with(".cutover");
-            if !belongs && shows_canary(&fs::read(&path)?) {
+            if !belongs && canary::count_in(&fs::read(&path)?) != 0 {
                 self.wrong(Count::Leaked, format!("{name} holds a secret"));
             }
             if belongs && is_open_to_others(&path)? {
                 self.wrong(Count::Leaked, format!("{name} can be read by others"));
             }
+        }
+        if canary::is_in(&String::from_utf8_lossy(&fs::read(&self.part.log)?)) {
+            self.wrong(Count::Leaked, "a worker's log holds a secret");
         }
         // What was looked through need not be looked through again.
         fs::write(&self.part.log, "")
