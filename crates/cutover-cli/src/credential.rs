@@ -4,23 +4,15 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
 use cutover::ClientSecret;
 use cutover::http::Credential;
-use tokio::io::AsyncReadExt as _;
-use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
 use crate::config::{Reference, Source};
 
 /// The longest credential that is taken. Key files are the longest there are, at about 2 KB.
 const BYTES_MAX: usize = 64 * 1024;
-/// How long a command may take: some ask a person for a fingerprint.
-const COMMAND_TIME: Duration = Duration::from_secs(30);
-/// How much of what a failed command complained about is shown.
-const HINT_CHARS: usize = 100;
 
 /// What a reference leads to, and what is odd about it.
 #[derive(Debug)]
@@ -94,7 +86,13 @@ async fn read(reference: &Reference) -> Result<Bytes, CredentialError> {
             None => Err(wrong(reference, "is not set")),
         },
         Source::File { path, shown } => from_file(reference, path, shown),
-        Source::Command { argv, folder } => from_command(reference, argv, folder).await,
+        Source::Command(program) => match program.output().await {
+            Ok(bytes) => Ok(Bytes { bytes, warning: None }),
+            Err(failed) => {
+                let problem = format!("the command {failed}");
+                Err(CredentialError { key: reference.key.clone(), problem, source: None })
+            }
+        },
     }
 }
 
@@ -123,68 +121,8 @@ fn readable_by_others(_: &File) -> bool {
     false
 }
 
-async fn from_command(reference: &Reference, argv: &[String], folder: &Path) -> Result<Bytes, CredentialError> {
-    let [program, arguments @ ..] = argv else { return Err(wrong(reference, "is no command")) };
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    if !folder.as_os_str().is_empty() {
-        command.current_dir(folder);
-    }
-    let child = command.spawn().map_err(|error| wrong(reference, "cannot be run").caused_by(error))?;
-    let Ok(ran) = tokio::time::timeout(COMMAND_TIME, run(child)).await else {
-        return Err(wrong(reference, &format!("did not end within {} s", COMMAND_TIME.as_secs())));
-    };
-    let (status, bytes, complaint) = ran.map_err(|error| wrong(reference, "broke off").caused_by(error))?;
-    if !status.success() {
-        let complaint = complaint.map(|complaint| format!(": {complaint}")).unwrap_or_default();
-        return Err(wrong(reference, &format!("failed ({status}){complaint}")));
-    }
-    if bytes.len() > BYTES_MAX {
-        return Err(wrong(reference, "gave too much for a credential"));
-    }
-    Ok(Bytes { bytes, warning: None })
-}
-
-/// Waits for a command, with what it wrote to its output and the first line of its complaint.
-async fn run(mut child: Child) -> io::Result<(std::process::ExitStatus, Zeroizing<Vec<u8>>, Option<String>)> {
-    let (output, errors) = (child.stdout.take(), child.stderr.take());
-    let output = async {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(BYTES_MAX + 2));
-        if let Some(output) = output {
-            output.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes).await?;
-        }
-        io::Result::Ok(bytes)
-    };
-    let complaint = async {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(BYTES_MAX + 2));
-        if let Some(errors) = errors {
-            errors.take(BYTES_MAX as u64).read_to_end(&mut bytes).await?;
-        }
-        io::Result::Ok(bytes)
-    };
-    let (bytes, complaint) = tokio::try_join!(output, complaint)?;
-    let hint = hint(&complaint, &bytes);
-    Ok((child.wait().await?, bytes, hint))
-}
-
-/// The first line of a complaint, short and without control characters; nothing of it if the output is in it.
-fn hint(complaint: &[u8], output: &[u8]) -> Option<String> {
-    let text = Zeroizing::new(String::from_utf8_lossy(complaint).into_owned());
-    let output = output.trim_ascii();
-    if !output.is_empty() && complaint.windows(output.len()).any(|part| part == output) {
-        return None;
-    }
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    let mut visible = line.chars().filter(|c| !c.is_control());
-    let mut hint: String = visible.by_ref().take(HINT_CHARS).collect();
-    if visible.next().is_some() {
-        hint.push('…');
-    }
-    Some(hint)
-}
-
 fn empty(reference: &Reference) -> CredentialError {
-    wrong(reference, if matches!(reference.source, Source::Command { .. }) { "gave nothing" } else { "is empty" })
+    wrong(reference, if matches!(reference.source, Source::Command(_)) { "gave nothing" } else { "is empty" })
 }
 
 fn wrong(reference: &Reference, problem: &str) -> CredentialError {
@@ -205,7 +143,7 @@ impl fmt::Display for Source {
             Self::Env(name) => write!(f, "the environment variable {name}"),
             Self::File { shown, .. } => write!(f, "the file {shown}"),
             // The program alone: arguments are the user's, and may hold what others must not see.
-            Self::Command { argv, .. } => write!(f, "the command {}", argv.first().map_or("", String::as_str)),
+            Self::Command(program) => write!(f, "the command {}", program.name()),
         }
     }
 }
@@ -213,15 +151,14 @@ impl fmt::Display for Source {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
+    use cutover::stores::Program;
 
     fn reference(source: Source) -> Reference {
         Reference { key: "vendors.x.secret".to_owned(), source }
     }
 
     fn command(script: &str) -> Reference {
-        let argv = ["sh", "-c", script].map(str::to_owned).to_vec();
-        reference(Source::Command { argv, folder: PathBuf::new() })
+        reference(Source::Command(Program::new(["sh", "-c", script]).expect("a program").inheriting()))
     }
 
     fn file(folder: &tempfile::TempDir, content: &[u8], mode: u32) -> Reference {
@@ -261,7 +198,7 @@ mod tests {
         }
         assert!(message(&file(&folder, b"\xff\xfe", 0o600)).await.ends_with("not text"));
         assert!(message(&file(&folder, &[b'x'; BYTES_MAX + 1], 0o600)).await.ends_with("too long for a credential"));
-        let no_program = Source::Command { argv: vec!["/no/such/program".to_owned()], folder: PathBuf::new() };
+        let no_program = Source::Command(Program::new(["/no/such/program"]).expect("a name"));
         assert!(message(&reference(no_program)).await.contains("the command /no/such/program cannot be run"));
         assert!(message(&command("true")).await.ends_with("the command sh gave nothing"));
     }
@@ -269,9 +206,9 @@ mod tests {
     #[tokio::test]
     async fn a_failed_command_is_quoted_in_part_and_its_output_never() {
         let said = message(&command("echo hunter2; printf 'no \\033[31mkey\\nand more' >&2; exit 3")).await;
-        assert_eq!(said, "vendors.x.secret: the command sh failed (exit status: 3): no [31mkey");
+        assert_eq!(said, "vendors.x.secret: the command sh failed (3): no [31mkey");
         let said = message(&command("echo hunter2; echo the secret is hunter2 >&2; exit 3")).await;
-        assert_eq!(said, "vendors.x.secret: the command sh failed (exit status: 3)");
+        assert_eq!(said, "vendors.x.secret: the command sh failed (3): the secret is [redacted]");
     }
 
     #[tokio::test]

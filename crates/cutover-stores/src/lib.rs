@@ -30,7 +30,7 @@ pub use aws::{AwsCredentials, AwsOptions, AwsPlace, AwsSecret, AwsStore, AwsStor
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use column::{Column, ColumnDestination, ColumnError, ColumnOptions, ColumnStore, InvalidColumn, Rekeyed, read};
 #[cfg(feature = "command")]
-pub use command::{CommandDestination, InvalidProgram, Program};
+pub use command::{CommandDestination, InvalidProgram, Program, ProgramFailed};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use commits::Commits;
 #[cfg(feature = "age")]

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use cutover::stores::Program;
+
 use super::document::Table;
 
 const FORMS: &str =
@@ -30,13 +32,8 @@ pub(crate) enum Source {
         /// Where that is.
         path: PathBuf,
     },
-    /// What a program writes to its standard output, run in `folder`.
-    Command {
-        /// The program and its arguments.
-        argv: Vec<String>,
-        /// The folder of the configuration file.
-        folder: PathBuf,
-    },
+    /// What a program writes to its standard output.
+    Command(Program),
 }
 
 /// Reads the reference under `key`, which must be there.
@@ -80,7 +77,7 @@ pub(super) fn at(forms: &Table<'_>, folder: &Path, more: &[&str]) -> Option<Sour
             }
             Source::Env(name.value.to_owned())
         }
-        ["command"] => Source::Command { argv: argv(forms)?, folder: folder.to_owned() },
+        ["command"] => Source::Command(Program::new(argv(forms)?).ok()?.in_folder(folder).inheriting()),
         [] => {
             forms.wrong_itself("it says not where the credential is", Some(format!("it is {FORMS}")));
             return None;

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::program::{Call, Ran};
 use self::program::{DYING_TIME, OUTPUT_BYTES_MAX};
-pub use self::program::{InvalidProgram, Program};
+pub use self::program::{InvalidProgram, Program, ProgramFailed};
 
 /// The status that says that there is no secret under a label (`EX_NOINPUT`).
 const NOTHING_THERE: i32 = 66;

@@ -41,6 +41,7 @@ pub struct Program {
     arguments: Vec<String>,
     folder: PathBuf,
     passed: Vec<String>,
+    inherits: bool,
     time: Duration,
 }
 
@@ -56,7 +57,7 @@ impl Program {
         if std::iter::once(&program).chain(&arguments).any(|text| text.contains('\0')) {
             return Err(InvalidProgram);
         }
-        Ok(Self { program, arguments, folder: PathBuf::new(), passed: Vec::new(), time: TIME })
+        Ok(Self { program, arguments, folder: PathBuf::new(), passed: Vec::new(), inherits: false, time: TIME })
     }
 
     /// The same program, run in this folder; a program named with a slash is looked for from there.
@@ -70,6 +71,14 @@ impl Program {
     #[must_use]
     pub fn passing<S: Into<String>>(mut self, variables: impl IntoIterator<Item = S>) -> Self {
         self.passed.extend(variables.into_iter().map(Into::into));
+        self
+    }
+
+    /// The same program with all of this process's environment, and at its terminal where there is one: it may ask a
+    /// person there, and Ctrl-C reaches it too.
+    #[must_use]
+    pub fn inheriting(mut self) -> Self {
+        self.inherits = true;
         self
     }
 
@@ -115,10 +124,20 @@ impl Program {
         }
     }
 
+    /// Runs it to its end, and gives what it wrote to its standard output.
+    ///
+    /// # Errors
+    /// When it cannot be run, does not end in its time, writes more than 64 KiB, or ends with another status than 0.
+    pub async fn output(&self) -> Result<Zeroizing<Vec<u8>>, ProgramFailed> {
+        let ran = self.run(Call { output: true, ..Call::default() }).await;
+        let ran = ran.map_err(|error| ProgramFailed(error.told(&self.program).0))?;
+        if ran.status.success() { Ok(ran.answer) } else { Err(ProgramFailed(ran.failure(&self.program).0)) }
+    }
+
     /// Runs it to its end.
     pub(crate) async fn run(&self, call: Call<'_>) -> Result<Ran, RunError> {
         let mut child = self.command(&call).and_then(|mut command| command.spawn()).map_err(RunError::NotStarted)?;
-        let mut group = Group::of(&child);
+        let mut group = if self.has_own_group() { Group::of(&child) } else { Group(None) };
         let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         // Outside of the futures, so that what came is still there when they are given up.
         let mut answer = Zeroizing::new(Vec::with_capacity(OUTPUT_BYTES_MAX + 1));
@@ -158,6 +177,7 @@ impl Program {
             Ok(ended) => ended,
             Err(error) => {
                 group.kill();
+                let _ = child.start_kill();
                 // Reaped here; where even this does not end it, the runtime reaps it later.
                 let _ = tokio::time::timeout(DYING_TIME, child.wait()).await;
                 return Err(error);
@@ -176,21 +196,29 @@ impl Program {
         let mut command = Command::new(self.path()?);
         let passed = PASSED.into_iter().chain(self.passed.iter().map(String::as_str));
         let passed: Vec<(&str, OsString)> = passed.filter_map(|name| Some((name, std::env::var_os(name)?))).collect();
+        if !self.inherits {
+            command.env_clear().envs(passed);
+        }
         command
             .args(&self.arguments)
-            .env_clear()
-            .envs(passed)
             .envs(call.told.iter().map(|(name, value)| (OsStr::new(name), value)))
             .stdin(if call.input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(if call.output { Stdio::piped() } else { Stdio::null() })
             .stderr(Stdio::piped())
-            // A group of its own: all of it can be killed, and the terminal's Ctrl-C does not reach it.
-            .process_group(0)
             .kill_on_drop(true);
+        if self.has_own_group() {
+            command.process_group(0);
+        }
         if !self.folder.as_os_str().is_empty() {
             command.current_dir(&self.folder);
         }
         Ok(command)
+    }
+
+    /// Whether it runs in a group of its own: all of that can be killed, and the terminal's Ctrl-C does not reach it. But
+    /// nobody in it may read from the terminal.
+    fn has_own_group(&self) -> bool {
+        !self.inherits || fs::File::open("/dev/tty").is_err()
     }
 
     /// The program as it is started: absolute where it is named with a slash, because it starts in another folder.
@@ -218,6 +246,12 @@ impl fmt::Debug for Program {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a command has to be a program and its arguments, each a text without NUL characters")]
 pub struct InvalidProgram;
+
+/// A program that did not do what it was run for. Says which one, and the first line of what it complained about,
+/// without its output in it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ProgramFailed(String);
 
 /// What one run of a program is about.
 #[derive(Debug, Default)]
@@ -383,6 +417,17 @@ mod tests {
         let call = Call { output: true, ..Call::default() };
         let ran = Program::new(["env"]).expect("a program").passing(["CARGO_PKG_NAME"]).run(call).await.expect("ran");
         assert!(String::from_utf8_lossy(&ran.answer).contains("CARGO_PKG_NAME=cutover-stores"));
+    }
+
+    #[tokio::test]
+    async fn one_that_inherits_has_all_of_the_environment_and_gives_its_output() {
+        let program = shell("printf %s \"$CARGO_PKG_NAME\"").inheriting();
+        assert_eq!(program.output().await.expect("ran").as_slice(), b"cutover-stores");
+        let failed = shell("echo hunter2; echo no hunter2 >&2; exit 77").inheriting().output().await;
+        assert_eq!(failed.expect_err("it failed").to_string(), "sh has no permission (77): no [redacted]");
+        let slow = Program::new(["sleep", "600"]).expect("a program").inheriting().within(Duration::from_millis(100));
+        let failed = slow.output().await.expect_err("it is slow").to_string();
+        assert!(failed.contains("did not end within 100ms and was killed"), "{failed}");
     }
 
     #[tokio::test]
