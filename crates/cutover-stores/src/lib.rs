@@ -22,6 +22,8 @@ mod postgres;
 mod postgres_url;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_code;
 #[cfg(feature = "vault")]
 mod vault;
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cutover_core::ClientSecret;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _, TypeInfo as _, ValueRef as _};
 use zeroize::Zeroizing;
 
-use super::database::{Cell, Database, Dialect, Given, Row, Session};
+use super::database::{Cell, Database, Dialect, Given, Row, Session, bound};
 use super::failure::Failure;
 use super::store::ColumnOptions;
 use crate::postgres_url;
@@ -125,18 +125,6 @@ impl Session for PgSession {
         self.ended = true;
         Ok(())
     }
-}
-
-fn bound<'q>(sql: &str, given: &[Given<'_>]) -> sqlx::query::Query<'q, Postgres, PgArguments> {
-    // Made in this crate: names out of the catalogue, quoted, and nothing else that came from outside.
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for given in given {
-        query = match given {
-            Given::Text(text) => query.bind(text.map(str::to_owned)),
-            Given::Bytes(bytes) => query.bind(bytes.map(<[u8]>::to_vec)),
-        };
-    }
-    query
 }
 
 async fn fetch(connection: &mut PgConnection, sql: &str, given: &[Given<'_>]) -> Result<Vec<Row>, Failure> {

@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use cutover_core::ClientSecret;
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Row as _, Sqlite, SqliteConnection, SqlitePool, TypeInfo as _, ValueRef as _,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Row as _, Sqlite, SqliteConnection, SqlitePool, TypeInfo as _, ValueRef as _};
 use zeroize::Zeroizing;
 
-use super::database::{Cell, Database, Dialect, Given, Row, Session};
+use super::database::{Cell, Database, Dialect, Given, Row, Session, bound};
 use super::failure::Failure;
 use super::store::ColumnOptions;
+use crate::sqlite_code::Code;
 
 /// How many may read at the same time.
 const READERS: u32 = 4;
@@ -130,18 +129,6 @@ impl Session for SqliteSession {
     }
 }
 
-fn bound<'q>(sql: &str, given: &[Given<'_>]) -> sqlx::query::Query<'q, Sqlite, SqliteArguments> {
-    // Made in this crate: names out of the catalogue, quoted, and nothing else that came from outside.
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for given in given {
-        query = match given {
-            Given::Text(text) => query.bind(text.map(str::to_owned)),
-            Given::Bytes(bytes) => query.bind(bytes.map(<[u8]>::to_vec)),
-        };
-    }
-    query
-}
-
 async fn fetch(connection: &mut SqliteConnection, sql: &str, given: &[Given<'_>]) -> Result<Vec<Row>, Failure> {
     let rows = bound(sql, given).fetch_all(connection).await.map_err(failure)?;
     rows.iter().map(|row| (0..row.len()).map(|nth| cell(row, nth)).collect()).collect()
@@ -159,28 +146,10 @@ fn cell(row: &SqliteRow, nth: usize) -> Result<Cell, Failure> {
     }
 }
 
-const BUSY: i32 = 5;
-const LOCKED: i32 = 6;
-const READ_ONLY: i32 = 8;
-const IO: i32 = 10;
-const CORRUPT: i32 = 11;
-const FULL: i32 = 13;
-const CANNOT_OPEN: i32 = 14;
-const CONSTRAINT: i32 = 19;
-const NOT_A_DATABASE: i32 = 26;
-
 fn failure(error: sqlx::Error) -> Failure {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
-    match code.map(|code| code & 0xff) {
-        Some(BUSY | LOCKED) => Failure::passing("somebody else keeps it locked"),
-        Some(READ_ONLY) => Failure::lasting("it cannot be written to, only read"),
-        Some(IO) => Failure::lasting("the disk failed while it was read or written"),
-        Some(CORRUPT) => Failure::lasting("it is damaged; restore it from a copy"),
-        Some(FULL) => Failure::lasting("the disk is full"),
-        Some(CANNOT_OPEN) => Failure::lasting("there is no such database, or its folder cannot be written to"),
-        Some(CONSTRAINT) => Failure::lasting("a rule of the table forbids it (a constraint or a trigger)"),
-        Some(NOT_A_DATABASE) => Failure::lasting("it is no SQLite database"),
-        Some(code) => Failure::lasting(format!("SQLite refused it (code {code})")),
+    match Code::of(&error) {
+        Some(code) if code.passes() => Failure::passing(code.sentence()),
+        Some(code) => Failure::lasting(code.sentence()),
         None => Failure::from(error),
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use cutover_core::KeepError;
 use cutover_engine::JournalError;
 
+use crate::sqlite_code::Code;
+
 /// Why an operation on the database did not come about.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -42,12 +44,16 @@ impl From<tokio::task::JoinError> for Failure {
 impl Failure {
     /// Whether there was no room, or writing failed in a way that no room can look like.
     pub(super) fn may_be_full(&self) -> bool {
-        matches!(self, Self::Sql(error) if matches!(code(error), Some(FULL | IO)))
+        self.code().is_some_and(Code::may_be_full)
     }
 
     /// Whether what had been written did not get to the disk.
     pub(super) fn is_of_sync(&self) -> bool {
-        matches!(self, Self::Sql(error) if extended(error) == Some(SYNC))
+        self.code().is_some_and(Code::is_of_sync)
+    }
+
+    fn code(&self) -> Option<Code> {
+        if let Self::Sql(error) = self { Code::of(error) } else { None }
     }
 
     /// The same failure, for one more of those whom it strikes.
@@ -63,6 +69,7 @@ impl Failure {
 
     /// What it is to the engine.
     pub(super) fn for_journal(self, path: &Path) -> JournalError {
+        let code = self.code();
         match self {
             Self::Answer(error) => error,
             Self::Unreadable(reason) => JournalError::Unreadable { reason: format!("{}: {reason}", path.display()) },
@@ -74,11 +81,12 @@ impl Failure {
                 source: Some(Box::new(error)),
             },
             Self::Sql(error) => {
-                let reason = format!("{}: {}", path.display(), sentence(&error));
-                match code(&error) {
-                    Some(CORRUPT | NOT_A_DATABASE) => JournalError::Unreadable { reason },
-                    _ => JournalError::Unavailable { reason, source: Some(Box::new(error)) },
+                let sentence = code.map_or_else(|| "SQLite could not do what it was asked".to_owned(), Code::sentence);
+                let reason = format!("{}: {sentence}", path.display());
+                if code.is_some_and(Code::is_damage) {
+                    return JournalError::Unreadable { reason };
                 }
+                JournalError::Unavailable { reason, source: Some(Box::new(error)) }
             }
         }
     }
@@ -92,38 +100,5 @@ impl Failure {
             }
             other => KeepError::new(other.to_string()),
         }
-    }
-}
-
-const BUSY: i32 = 5;
-const LOCKED: i32 = 6;
-const READ_ONLY: i32 = 8;
-const IO: i32 = 10;
-const CORRUPT: i32 = 11;
-const FULL: i32 = 13;
-const CANNOT_OPEN: i32 = 14;
-const NOT_A_DATABASE: i32 = 26;
-/// A kind of `IO`, extended.
-const SYNC: i32 = 1034;
-
-/// The primary result code: the low byte of the extended one.
-fn code(error: &sqlx::Error) -> Option<i32> {
-    Some(extended(error)? & 0xff)
-}
-
-fn extended(error: &sqlx::Error) -> Option<i32> {
-    error.as_database_error()?.code()?.parse().ok()
-}
-
-fn sentence(error: &sqlx::Error) -> &'static str {
-    match code(error) {
-        Some(BUSY | LOCKED) => "another process keeps it locked",
-        Some(READ_ONLY) => "it cannot be written to, only read",
-        Some(IO) => "the disk failed while it was read or written",
-        Some(CORRUPT) => "it is damaged; restore it from a copy",
-        Some(FULL) => "the disk is full",
-        Some(CANNOT_OPEN) => "it cannot be opened; is its folder there, with permission to read and write?",
-        Some(NOT_A_DATABASE) => "it is no SQLite database",
-        Some(_) | None => "SQLite could not do what it was asked",
     }
 }
