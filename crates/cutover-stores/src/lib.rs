@@ -6,6 +6,8 @@ mod column;
 mod commits;
 mod disk;
 pub mod key_file;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod record;
 mod sealing;
 
 #[cfg(feature = "aws")]

@@ -4,6 +4,8 @@ use cutover_core::KeepError;
 use cutover_engine::JournalError;
 use sqlx::error::DatabaseError;
 
+use crate::record::for_keeper;
+
 /// Why a statement did not come about.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -83,13 +85,7 @@ impl Failure {
 
     /// What it is to whoever wants a reply kept.
     pub(super) fn for_keeper(self, place: &str) -> KeepError {
-        match self.for_journal(place) {
-            JournalError::Unavailable { reason, source: Some(source) } => KeepError::new(reason).caused_by(source),
-            JournalError::Unavailable { reason, source: None } | JournalError::Unreadable { reason } => {
-                KeepError::new(reason)
-            }
-            other => KeepError::new(other.to_string()),
-        }
+        for_keeper(self.for_journal(place))
     }
 }
 

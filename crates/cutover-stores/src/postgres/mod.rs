@@ -27,13 +27,13 @@ use tokio::sync::OnceCell;
 pub use self::due::{Due, DueOnly};
 use self::failure::Failure;
 use self::leases::{Now, Taken};
-use self::records::{Read, Which};
-use self::replies::Done;
+use self::records::Read;
 use self::schema::{Found, Prepare};
 use self::server::{Limits, Server, Statement, Writes};
 pub use self::work::{Left, SharedWork};
 use self::workers::{Bury, Worker};
 use crate::commits::Commits;
+use crate::record::{Kept, NewEntry, Which, open_reply};
 use crate::sealing::SealingKeys;
 
 /// Whose clock says when a lease ends.
@@ -263,10 +263,14 @@ impl PostgresJournal {
     async fn kept(&self, slot: &ReplySlot, reply: &Reply) -> Result<(), Failure> {
         let keep = replies::Keep::new(&self.keys, slot, reply, self.clock.now())?;
         match self.server.run(keep).await? {
-            Done::Kept => Ok(()),
-            Done::There(sealed) if replies::open(&self.keys, slot, &sealed)? == *reply => Ok(()),
-            Done::There(_) => Err(Failure::Unusable("another reply is kept in its place".to_owned())),
+            Kept::Now => Ok(()),
+            Kept::Before(there) if self.opened(slot, &there)? == *reply => Ok(()),
+            Kept::Before(_) => Err(Failure::Unusable("another reply is kept in its place".to_owned())),
         }
+    }
+
+    fn opened(&self, slot: &ReplySlot, sealed: &[u8]) -> Result<Reply, Failure> {
+        open_reply(&self.keys, slot, sealed).map_err(Failure::Unreadable)
     }
 
     async fn recorded(
@@ -277,15 +281,15 @@ impl PostgresJournal {
         event: &Event,
         (at, writes): (Timestamp, Writes),
     ) -> Result<(), JournalError> {
-        let append = records::Append::new(&self.keys, lease, target, attempt, event, at, writes)
-            .map_err(|failure| failure.for_journal(&self.place))?;
-        self.run(append).await
+        let entry = NewEntry::new(&self.keys, lease, target, attempt, event, at);
+        let entry = entry.map_err(|what| Failure::Unusable(what).for_journal(&self.place))?;
+        self.run(records::Append::new(entry, event, writes)).await
     }
 
     async fn read(&self, target: Option<&TargetId>, which: Which) -> Result<Vec<Recorded>, JournalError> {
         let rows = self.run(Read { target: target.cloned(), which }).await?;
-        let opened: Result<_, Failure> = rows.into_iter().map(|row| row.open(&self.keys)).collect();
-        opened.map_err(|failure| failure.for_journal(&self.place))
+        let opened: Result<_, String> = rows.into_iter().map(|row| row.open(&self.keys)).collect();
+        opened.map_err(|what| Failure::Unreadable(what).for_journal(&self.place))
     }
 }
 
@@ -298,7 +302,7 @@ impl ReplyKeeper for PostgresJournal {
     async fn recall(&self, slot: &ReplySlot) -> Result<Option<Reply>, KeepError> {
         let recall = async {
             let sealed = self.server.run(replies::Recall { slot: slot.clone() }).await?;
-            sealed.map(|sealed| replies::open(&self.keys, slot, &sealed)).transpose()
+            sealed.map(|sealed| self.opened(slot, &sealed)).transpose()
         };
         recall.await.map_err(|failure: Failure| failure.for_keeper(&self.place))
     }

@@ -1,22 +1,19 @@
 //! Sealing anew, piece by piece, while workers go on.
 
-use cutover_core::{AttemptId, TargetId};
 use cutover_engine::JournalError;
 use sqlx::{PgConnection, Row as _};
 
 use super::PostgresJournal;
 use super::failure::Failure;
 use super::server::{Statement, Writes};
-use crate::sealing::{Purpose, SealContext, SealingKeys};
+use crate::record::Sealed;
+use crate::sealing::Purpose;
 
 /// Something sealed, with where it stands.
 struct Piece {
-    purpose: Purpose,
     seq: i64,
-    attempt: String,
-    target: String,
     issue: i32,
-    sealed: Vec<u8>,
+    sealed: Sealed,
 }
 
 /// Everything that is sealed.
@@ -35,9 +32,11 @@ impl Statement for List {
         let mut pieces = Vec::new();
         for row in rows {
             for (purpose, column) in [(Purpose::IdempotencyKey, 4), (Purpose::Reply, 5)] {
-                let Some(sealed) = row.try_get::<Option<Vec<u8>>, _>(column)? else { continue };
-                let (seq, attempt, target) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-                pieces.push(Piece { purpose, seq, attempt, target, issue: row.try_get(3)?, sealed });
+                let Some(bytes) = row.try_get::<Option<Vec<u8>>, _>(column)? else { continue };
+                let (seq, attempt, target, issue) =
+                    (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get::<i32, _>(3)?);
+                let sealed = Sealed { purpose, target, attempt, issue: issue.into(), bytes };
+                pieces.push(Piece { seq, issue, sealed });
             }
         }
         Ok(pieces)
@@ -58,7 +57,7 @@ impl Statement for Swap {
     }
 
     async fn send(&self, connection: &mut PgConnection, _again: bool) -> Result<u64, Failure> {
-        let statement = match self.piece.purpose {
+        let statement = match self.piece.sealed.purpose {
             Purpose::Reply => "UPDATE issues SET reply = $3 WHERE attempt = $1 AND issue = $2 AND reply = $4",
             _ => "UPDATE issues SET key = $3 WHERE attempt = $1 AND issue = $2 AND key = $4",
         };
@@ -66,7 +65,7 @@ impl Statement for Swap {
             .bind(self.piece.seq)
             .bind(self.piece.issue)
             .bind(&self.new)
-            .bind(&self.piece.sealed)
+            .bind(&self.piece.sealed.bytes)
             .execute(connection)
             .await?;
         Ok(done.rows_affected())
@@ -83,25 +82,11 @@ impl PostgresJournal {
     pub async fn rekey(&self) -> Result<u64, JournalError> {
         let mut done = 0;
         for piece in self.run(List).await? {
-            if SealingKeys::key_of(&piece.sealed) == Some(self.keys.current().id()) {
-                continue;
+            let new = piece.sealed.anew(&self.keys).map_err(Failure::Unreadable);
+            if let Some(new) = new.map_err(|failure| failure.for_journal(&self.place))? {
+                done += self.run(Swap { piece, new }).await?;
             }
-            let new = piece.resealed(&self.keys).map_err(|failure| failure.for_journal(&self.place))?;
-            done += self.run(Swap { piece, new }).await?;
         }
         Ok(done)
-    }
-}
-
-impl Piece {
-    fn resealed(&self, keys: &SealingKeys) -> Result<Vec<u8>, Failure> {
-        let damaged = || Failure::Unreadable(format!("the attempt {} has no valid name", self.attempt));
-        let attempt: AttemptId = self.attempt.parse().map_err(|_| damaged())?;
-        let target = TargetId::new(&self.target).map_err(|_| damaged())?;
-        let issue = u32::try_from(self.issue).map_err(|_| damaged())?;
-        let context = SealContext { purpose: self.purpose, target: &target, attempt, issue };
-        let opened = keys.open(&context, &self.sealed);
-        let opened = opened.map_err(|error| Failure::Unreadable(format!("what is sealed for {target}: {error}")))?;
-        Ok(keys.seal(&context, &opened))
     }
 }

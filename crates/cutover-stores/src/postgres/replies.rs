@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use sqlx::{PgConnection, Row as _};
 
 use super::failure::Failure;
-use super::records::{Written, issue_number};
+use super::records::{fresh_mark, issue_number};
 use super::server::{Statement, Writes};
-use crate::sealing::{Purpose, SealContext, SealingKeys};
+use crate::record::{Kept, Written, seal_reply};
+use crate::sealing::SealingKeys;
 
 /// Keeps a reply of an attempt that has not ended, whatever has become of the lease. What it holds is sealed already.
 pub(super) struct Keep {
@@ -16,31 +17,26 @@ pub(super) struct Keep {
     issue: i32,
     sealed: Vec<u8>,
     event: Written,
-}
-
-/// What came of it.
-pub(super) enum Done {
-    Kept,
-    /// This one, sealed, is kept in its place already.
-    There(Vec<u8>),
+    /// By which its event is told from others.
+    mark: String,
 }
 
 impl Keep {
     pub(super) fn new(keys: &SealingKeys, slot: &ReplySlot, reply: &Reply, at: Timestamp) -> Result<Self, Failure> {
-        let sealed = keys.seal(&SealContext::of(Purpose::Reply, slot), &reply.encode());
-        let (issue, event) = (issue_number(slot.issue())?, Written::new(&Event::ReplyKept, at)?);
-        Ok(Self { slot: slot.clone(), issue, sealed, event })
+        let event = Written::new(&Event::ReplyKept, at).map_err(Failure::Unusable)?;
+        let (issue, sealed) = (issue_number(slot.issue())?, seal_reply(keys, slot, reply));
+        Ok(Self { slot: slot.clone(), issue, sealed, event, mark: fresh_mark() })
     }
 }
 
 impl Statement for Keep {
-    type Output = Done;
+    type Output = Kept;
 
     fn writes(&self) -> Writes {
         Writes::Synced
     }
 
-    async fn send(&self, connection: &mut PgConnection, _again: bool) -> Result<Done, Failure> {
+    async fn send(&self, connection: &mut PgConnection, _again: bool) -> Result<Kept, Failure> {
         // A reply that comes after the attempt has asked again is kept all the same. The event would say of the later
         // request what is true of this one only.
         let kept: Option<bool> = sqlx::query_scalar(
@@ -63,13 +59,13 @@ impl Statement for Keep {
         .bind(self.slot.target().as_str())
         .bind(self.issue)
         .bind(&self.sealed)
-        .bind(&self.event.mark)
+        .bind(&self.mark)
         .bind(&self.event.at)
         .bind(&self.event.json)
         .fetch_optional(&mut *connection)
         .await?;
         if kept.is_some() {
-            return Ok(Done::Kept);
+            return Ok(Kept::Now);
         }
         let row = sqlx::query(
             "SELECT ended, issue IS NULL, reply FROM attempts
@@ -85,7 +81,7 @@ impl Statement for Keep {
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         match there {
             // The same one, from an earlier try, or another.
-            Some(there) => Ok(Done::There(there)),
+            Some(there) => Ok(Kept::Before(there)),
             // What is sealed is wiped with the end of the attempt; nothing would ever wipe this.
             None if ended => Err(Failure::Unusable("the attempt has ended".to_owned())),
             None if unasked => Err(Failure::Unusable("this request was never begun".to_owned())),
@@ -114,12 +110,4 @@ impl Statement for Recall {
         .await?;
         Ok(found)
     }
-}
-
-/// Opens a sealed reply.
-pub(super) fn open(keys: &SealingKeys, slot: &ReplySlot, sealed: &[u8]) -> Result<Reply, Failure> {
-    let unreadable = |why: String| Failure::Unreadable(format!("the reply kept for {}: {why}", slot.target()));
-    let opened = keys.open(&SealContext::of(Purpose::Reply, slot), sealed);
-    let opened = opened.map_err(|error| unreadable(error.to_string()))?;
-    Reply::decode(&opened).map_err(|error| unreadable(error.to_string()))
 }

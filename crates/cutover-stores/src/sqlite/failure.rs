@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cutover_core::KeepError;
 use cutover_engine::JournalError;
 
+use crate::record::for_keeper;
 use crate::sqlite_code::Code;
 
 /// Why an operation on the database did not come about.
@@ -93,12 +94,6 @@ impl Failure {
 
     /// What it is to whoever wants a reply kept.
     pub(super) fn for_keeper(self, path: &Path) -> KeepError {
-        match self.for_journal(path) {
-            JournalError::Unavailable { reason, source: Some(source) } => KeepError::new(reason).caused_by(source),
-            JournalError::Unavailable { reason, source: None } | JournalError::Unreadable { reason } => {
-                KeepError::new(reason)
-            }
-            other => KeepError::new(other.to_string()),
-        }
+        for_keeper(self.for_journal(path))
     }
 }

@@ -9,6 +9,7 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::failure::Failure;
 use super::writer::Operation;
+use crate::record::time;
 
 /// Takes the lease on a target, if it is free.
 pub(super) struct Take {
@@ -137,7 +138,7 @@ async fn row(connection: &mut SqliteConnection, target: &TargetId) -> Result<Opt
         .await?;
     let Some(found) = found else { return Ok(None) };
     let expires_at: Option<String> = found.try_get(2)?;
-    let expires_at = expires_at.map(|text| super::records::time(&text)).transpose()?;
+    let expires_at = expires_at.map(|text| time(&text)).transpose().map_err(Failure::Unreadable)?;
     Ok(Some(Row { fence: found.try_get(0)?, holder: found.try_get(1)?, expires_at }))
 }
 

@@ -26,13 +26,12 @@ use sqlx::{ConnectOptions as _, SqlitePool};
 
 use self::failure::Failure;
 use self::leases::Taken;
-use self::records::Which;
-use self::replies::Done;
 use self::reserve::Reserve;
 use self::workers::{Dead, Worker};
-use self::writer::{Durability, Habits, Operation, Writer};
+use self::writer::{Durability, Habits, Operation, Probe, Writer};
 use crate::commits::Commits;
 use crate::disk;
+use crate::record::{Kept, NewEntry, Which};
 use crate::sealing::SealingKeys;
 
 /// How many may read at the same time; SQLite lets readers and the writer work beside each other.
@@ -185,6 +184,11 @@ impl SqliteJournal {
         self.writer.run(Durability::WithNext, operation).await
     }
 
+    async fn record(&self, entry: Result<NewEntry, String>, durability: Durability) -> Result<(), JournalError> {
+        let record = async { self.writer.run(durability, entry.map_err(Failure::Unusable)?).await };
+        record.await.map_err(|failure: Failure| failure.for_journal(&self.path))
+    }
+
     /// Reads something at one point in time.
     async fn records(&self, target: Option<&TargetId>, which: Which) -> Result<Vec<Recorded>, JournalError> {
         let read = async {
@@ -236,7 +240,7 @@ impl SqliteJournal {
         }
         let reserve = Arc::clone(&self.reserve);
         tokio::task::spawn_blocking(move || reserve.fill()).await??;
-        self.pass(records::Probe).await
+        self.pass(Probe).await
     }
 
     async fn keep_once_or_twice(&self, slot: &ReplySlot, reply: &Reply) -> Result<(), Failure> {
@@ -253,9 +257,9 @@ impl SqliteJournal {
             other => other?,
         };
         match done {
-            Done::Kept => Ok(()),
-            Done::There(sealed) if replies::open(&self.keys, slot, &sealed)? == *reply => Ok(()),
-            Done::There(_) => Err(Failure::Unusable("another reply is kept in its place".to_owned())),
+            Kept::Now => Ok(()),
+            Kept::Before(there) if replies::opened(&self.keys, slot, &there)? == *reply => Ok(()),
+            Kept::Before(_) => Err(Failure::Unusable("another reply is kept in its place".to_owned())),
         }
     }
 }
@@ -302,8 +306,8 @@ impl Journal for SqliteJournal {
         event: &Event,
         at: Timestamp,
     ) -> Result<(), JournalError> {
-        let append = async { self.write(records::Append::new(&self.keys, lease, target, attempt, event, at)?).await };
-        append.await.map_err(|failure: Failure| failure.for_journal(&self.path))
+        let entry = NewEntry::new(&self.keys, lease, target, attempt, event, at);
+        self.record(entry, Durability::Now).await
     }
 
     async fn note(
@@ -314,8 +318,8 @@ impl Journal for SqliteJournal {
         event: &Event,
         at: Timestamp,
     ) -> Result<(), JournalError> {
-        let note = async { self.pass(records::Append::new(&self.keys, lease, target, attempt, event, at)?).await };
-        note.await.map_err(|failure: Failure| failure.for_journal(&self.path))
+        let entry = NewEntry::new(&self.keys, lease, target, attempt, event, at);
+        self.record(entry, Durability::WithNext).await
     }
 
     async fn unfinished(&self, target: Option<&TargetId>) -> Result<Vec<Recorded>, JournalError> {

@@ -1,57 +1,42 @@
 //! Sealing anew, row by row, while others write.
 
-use cutover_core::{AttemptId, TargetId};
+use cutover_engine::JournalError;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::SqliteJournal;
 use super::failure::Failure;
 use super::writer::Operation;
-use crate::sealing::{Purpose, SealContext, SealingKeys};
+use crate::record::Sealed;
+use crate::sealing::Purpose;
 
-/// What a table of the journal holds sealed.
+/// A table of the journal that holds something sealed.
 #[derive(Clone, Copy)]
-enum Kept {
-    Replies,
-    Keys,
+struct Table {
+    purpose: Purpose,
+    select: &'static str,
+    update: &'static str,
 }
 
-impl Kept {
-    const ALL: [Self; 2] = [Self::Replies, Self::Keys];
-
-    fn purpose(self) -> Purpose {
-        match self {
-            Self::Replies => Purpose::Reply,
-            Self::Keys => Purpose::IdempotencyKey,
-        }
-    }
-
-    fn select(self) -> &'static str {
-        match self {
-            Self::Replies => {
-                "SELECT seq, id, target, issue, reply FROM replies JOIN attempts ON attempts.seq = replies.attempt
-                 ORDER BY seq, issue"
-            }
-            Self::Keys => {
-                "SELECT seq, id, target, issue, key FROM issues JOIN attempts ON attempts.seq = issues.attempt
-                 WHERE key IS NOT NULL ORDER BY seq, issue"
-            }
-        }
-    }
-
-    fn update(self) -> &'static str {
-        match self {
-            Self::Replies => "UPDATE replies SET reply = ?3 WHERE attempt = ?1 AND issue = ?2 AND reply = ?4",
-            Self::Keys => "UPDATE issues SET key = ?3 WHERE attempt = ?1 AND issue = ?2 AND key = ?4",
-        }
-    }
-}
+const TABLES: [Table; 2] = [
+    Table {
+        purpose: Purpose::Reply,
+        select: "SELECT seq, id, target, issue, reply FROM replies JOIN attempts ON attempts.seq = replies.attempt
+                 ORDER BY seq, issue",
+        update: "UPDATE replies SET reply = ?3 WHERE attempt = ?1 AND issue = ?2 AND reply = ?4",
+    },
+    Table {
+        purpose: Purpose::IdempotencyKey,
+        select: "SELECT seq, id, target, issue, key FROM issues JOIN attempts ON attempts.seq = issues.attempt
+                 WHERE key IS NOT NULL ORDER BY seq, issue",
+        update: "UPDATE issues SET key = ?3 WHERE attempt = ?1 AND issue = ?2 AND key = ?4",
+    },
+];
 
 /// Puts new sealed bytes in the place of old ones, if those are still there.
 struct Swap {
-    kept: Kept,
+    table: Table,
     seq: i64,
-    issue: i64,
-    old: Vec<u8>,
+    old: Sealed,
     new: Vec<u8>,
 }
 
@@ -59,11 +44,11 @@ impl Operation for Swap {
     type Output = u64;
 
     async fn apply(&self, connection: &mut SqliteConnection) -> Result<u64, Failure> {
-        let done = sqlx::query(self.kept.update())
+        let done = sqlx::query(self.table.update)
             .bind(self.seq)
-            .bind(self.issue)
+            .bind(self.old.issue)
             .bind(&self.new)
-            .bind(&self.old)
+            .bind(&self.old.bytes)
             .execute(connection)
             .await?;
         Ok(done.rows_affected())
@@ -77,26 +62,8 @@ impl SqliteJournal {
     ///
     /// # Errors
     /// When something cannot be opened with any of the keys, or not be written. What came before it is done.
-    pub async fn rekey(&self) -> Result<u64, cutover_engine::JournalError> {
-        let rekeyed = async {
-            let mut done = 0;
-            for kept in Kept::ALL {
-                let found = {
-                    let mut reader = self.readers.acquire().await?;
-                    sqlx::query(kept.select()).fetch_all(&mut *reader).await?
-                };
-                for row in found {
-                    let (seq, issue, old): (i64, i64, Vec<u8>) = (row.try_get(0)?, row.try_get(3)?, row.try_get(4)?);
-                    if SealingKeys::key_of(&old) == Some(self.keys.current().id()) {
-                        continue;
-                    }
-                    let new = self.reseal(kept, row.try_get(1)?, row.try_get(2)?, issue, &old)?;
-                    done += self.write(Swap { kept, seq, issue, old, new }).await?;
-                }
-            }
-            Ok(done)
-        };
-        let done = rekeyed.await.map_err(|failure: Failure| failure.for_journal(&self.path))?;
+    pub async fn rekey(&self) -> Result<u64, JournalError> {
+        let done = self.sealed_anew().await.map_err(|failure| failure.for_journal(&self.path))?;
         if done > 0
             && let Err(error) = self.checkpoint().await
         {
@@ -106,14 +73,22 @@ impl SqliteJournal {
         Ok(done)
     }
 
-    fn reseal(&self, kept: Kept, id: &str, target: &str, issue: i64, old: &[u8]) -> Result<Vec<u8>, Failure> {
-        let damaged = || Failure::Unreadable(format!("the attempt {id} has no valid name"));
-        let attempt: AttemptId = id.parse().map_err(|_| damaged())?;
-        let target = TargetId::new(target).map_err(|_| damaged())?;
-        let issue = u32::try_from(issue).map_err(|_| damaged())?;
-        let context = SealContext { purpose: kept.purpose(), target: &target, attempt, issue };
-        let opened = self.keys.open(&context, old);
-        let opened = opened.map_err(|error| Failure::Unreadable(format!("what is sealed for {target}: {error}")))?;
-        Ok(self.keys.seal(&context, &opened))
+    async fn sealed_anew(&self) -> Result<u64, Failure> {
+        let mut done = 0;
+        for table in TABLES {
+            let found = {
+                let mut reader = self.readers.acquire().await?;
+                sqlx::query(table.select).fetch_all(&mut *reader).await?
+            };
+            for row in found {
+                let (attempt, target) = (row.try_get(1)?, row.try_get(2)?);
+                let (issue, bytes) = (row.try_get(3)?, row.try_get(4)?);
+                let old = Sealed { purpose: table.purpose, target, attempt, issue, bytes };
+                if let Some(new) = old.anew(&self.keys).map_err(Failure::Unreadable)? {
+                    done += self.write(Swap { table, seq: row.try_get(0)?, old, new }).await?;
+                }
+            }
+        }
+        Ok(done)
     }
 }

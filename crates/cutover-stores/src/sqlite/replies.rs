@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::failure::Failure;
-use super::records::Written;
 use super::writer::Operation;
-use crate::sealing::{Purpose, SealContext, SealingKeys};
+use crate::record::{Kept, Written, open_reply, seal_reply};
+use crate::sealing::SealingKeys;
 
 /// Keeps a reply of an attempt that has not ended, whatever has become of the lease. What it holds is sealed already.
 pub(super) struct Keep {
@@ -17,24 +17,17 @@ pub(super) struct Keep {
     event: Written,
 }
 
-/// What came of it.
-pub(super) enum Done {
-    Kept,
-    /// This one, sealed, is kept in its place already.
-    There(Vec<u8>),
-}
-
 impl Keep {
     pub(super) fn new(keys: &SealingKeys, slot: &ReplySlot, reply: &Reply, at: Timestamp) -> Result<Self, Failure> {
-        let sealed = keys.seal(&SealContext::of(Purpose::Reply, slot), &reply.encode());
-        Ok(Self { slot: slot.clone(), sealed, event: Written::new(&Event::ReplyKept, at)? })
+        let event = Written::new(&Event::ReplyKept, at).map_err(Failure::Unusable)?;
+        Ok(Self { slot: slot.clone(), sealed: seal_reply(keys, slot, reply), event })
     }
 }
 
 impl Operation for Keep {
-    type Output = Done;
+    type Output = Kept;
 
-    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Done, Failure> {
+    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Kept, Failure> {
         let attempt = sqlx::query(
             "SELECT seq, ended, (SELECT max(issue) FROM issues WHERE attempt = seq),
                     (SELECT reply FROM replies WHERE attempt = seq AND issue = ?3)
@@ -51,7 +44,7 @@ impl Operation for Keep {
         let (seq, ended): (i64, bool) = (attempt.try_get(0)?, attempt.try_get(1)?);
         let (latest, there): (Option<i64>, Option<Vec<u8>>) = (attempt.try_get(2)?, attempt.try_get(3)?);
         if let Some(there) = there {
-            return Ok(Done::There(there));
+            return Ok(Kept::Before(there));
         }
         if ended {
             // What is sealed is wiped with the end of the attempt; nothing would ever wipe this.
@@ -74,7 +67,7 @@ impl Operation for Keep {
             .bind(&self.event.json)
             .execute(connection)
             .await?;
-        Ok(Done::Kept)
+        Ok(Kept::Now)
     }
 }
 
@@ -94,13 +87,10 @@ pub(super) async fn recall(
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    open(keys, slot, row.try_get(0)?).map(Some)
+    opened(keys, slot, row.try_get(0)?).map(Some)
 }
 
-/// Opens a sealed reply.
-pub(super) fn open(keys: &SealingKeys, slot: &ReplySlot, sealed: &[u8]) -> Result<Reply, Failure> {
-    let unreadable = |why: String| Failure::Unreadable(format!("the reply kept for {}: {why}", slot.target()));
-    let opened = keys.open(&SealContext::of(Purpose::Reply, slot), sealed);
-    let opened = opened.map_err(|error| unreadable(error.to_string()))?;
-    Reply::decode(&opened).map_err(|error| unreadable(error.to_string()))
+/// The reply that was kept so.
+pub(super) fn opened(keys: &SealingKeys, slot: &ReplySlot, sealed: &[u8]) -> Result<Reply, Failure> {
+    open_reply(keys, slot, sealed).map_err(Failure::Unreadable)
 }

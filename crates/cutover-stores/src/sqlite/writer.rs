@@ -42,7 +42,6 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::failure::Failure;
-use super::records::Probe;
 use crate::commits::Commits;
 
 /// So that whoever came first is not kept waiting while ever more join.
@@ -56,6 +55,20 @@ pub(super) trait Operation: Send + Sync + 'static {
     type Output: Send + 'static;
 
     fn apply(&self, connection: &mut SqliteConnection) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+}
+
+/// A change that says nothing: shows that the database can be written to, and syncs what came before it.
+pub(super) struct Probe;
+
+impl Operation for Probe {
+    type Output = ();
+
+    async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), Failure> {
+        sqlx::query("INSERT INTO probe (one, count) VALUES (1, 1) ON CONFLICT (one) DO UPDATE SET count = count + 1")
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
 }
 
 /// What has to be true before the caller of an operation hears that it is done.
@@ -444,7 +457,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Nothing has come for a while: syncs what is not synced yet, by a change that says nothing.
+    /// Nothing has come for a while: syncs what is not synced yet.
     async fn settle_down(&mut self) {
         let settled = async {
             self.begin(Durability::Now).await?;

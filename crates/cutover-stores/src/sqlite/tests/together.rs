@@ -248,13 +248,13 @@ async fn a_disk_that_is_full_for_one_is_not_full_for_those_beside_it() {
 async fn what_is_not_synced_is_synced_by_itself_when_nothing_follows() {
     let place = Place::with(SqliteOptions { sync_after: Duration::from_millis(5), ..SqliteOptions::default() }).await;
     let before = place.journal.commits();
-    place.journal.writer.run(Durability::WithNext, records::Probe).await.expect("room");
+    place.journal.writer.run(Durability::WithNext, Probe).await.expect("room");
     assert_eq!(place.journal.commits().commits - before.commits, 1);
     while place.journal.commits().synced == before.synced {
         tokio::task::yield_now().await;
     }
     let settled = place.journal.commits();
-    place.journal.writer.run(Durability::Now, records::Probe).await.expect("room");
+    place.journal.writer.run(Durability::Now, Probe).await.expect("room");
     assert_eq!(place.journal.commits().synced - settled.synced, 1, "and only once");
 }
 
@@ -265,7 +265,7 @@ async fn what_need_not_be_synced_shares_the_sync_of_what_has_to_be() {
     let (stop, stopped) = place.stop().await;
     let noted = tokio::spawn({
         let journal = Arc::clone(&place.journal);
-        async move { journal.writer.run(Durability::WithNext, records::Probe).await }
+        async move { journal.writer.run(Durability::WithNext, Probe).await }
     });
     queued().await;
     stop.go.add_permits(1);
@@ -278,7 +278,7 @@ async fn what_need_not_be_synced_shares_the_sync_of_what_has_to_be() {
 #[tokio::test]
 async fn an_operation_that_writes_nothing_makes_nothing_durable() {
     let place = Place::new().await;
-    place.journal.writer.run(Durability::WithNext, records::Probe).await.expect("room");
+    place.journal.writer.run(Durability::WithNext, Probe).await.expect("room");
     let before = place.journal.commits();
     place.write(Raw("SELECT 1")).await.expect("no panic").expect("done");
     let after = place.journal.commits();
