@@ -49,12 +49,15 @@ pub struct Rekeyed {
     pub plaintext_left: bool,
 }
 
-impl ColumnDestination {
-    pub(super) fn new(store: ColumnStore, target: TargetId, column: Column) -> Self {
-        let name = format!("{}:{}", store.name(), column.shown());
-        Self { name, store, target, column, layout: Arc::default() }
+impl ColumnStore {
+    /// The destination of `target` in `column`.
+    pub fn destination(&self, target: TargetId, column: Column) -> ColumnDestination {
+        let name = format!("{}:{}", self.name(), column.shown());
+        ColumnDestination { name, store: self.clone(), target, column, layout: Arc::default() }
     }
+}
 
+impl ColumnDestination {
     /// The target.
     pub fn target(&self) -> &TargetId {
         &self.target

@@ -7,11 +7,10 @@ use async_trait::async_trait;
 use cutover_core::TargetId;
 
 use super::database::{Database, Dialect, Given, Row, Session};
-use super::destination::ColumnDestination;
 use super::envelope::{Content, Sealer};
 use super::failure::Failure;
 use super::layout::{self, MAKE_BESIDE_TABLE, MAKE_OWN_TABLE};
-use super::place::{BESIDE_TABLE, Column, OWN_TABLE};
+use super::place::{BESIDE_TABLE, OWN_TABLE};
 use crate::sealing::{SealingKey, SealingKeys};
 
 /// What the connections to a database may be told.
@@ -104,11 +103,6 @@ impl ColumnStore {
     /// How it is named.
     pub fn name(&self) -> &str {
         &self.inner.name
-    }
-
-    /// The destination of `target` in `column`.
-    pub fn destination(&self, target: TargetId, column: Column) -> ColumnDestination {
-        ColumnDestination::new(self.clone(), target, column)
     }
 
     /// Makes the tables of ours where they are missing: `cutover_secrets`, for secrets without a table of their user's
