@@ -5,6 +5,8 @@ mod column;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod commits;
 mod disk;
+#[cfg(any(feature = "aws", feature = "file"))]
+mod edit;
 pub mod key_file;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod record;

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::names::{self, CURRENT, NOTHING, NOTHING_TEXT, Names, PENDING, PREFLIGHT, PREVIOUS};
 use super::object;
 use super::snapshot::Snapshot;
+use crate::edit::EditError;
 
 /// The longest value that AWS takes, in bytes.
 const VALUE_MAX: usize = 65_536;
@@ -527,7 +528,7 @@ impl Work<'_> {
         self.api().error(reason)
     }
 
-    fn odd(&self, error: &object::NotThere) -> DestinationError {
+    fn odd(&self, error: &EditError) -> DestinationError {
         self.error(format!("the secret {error}"))
     }
 

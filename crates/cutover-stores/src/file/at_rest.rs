@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "age")]
 use super::age::AgeKeys;
-use super::entry::EditError;
+use crate::edit::EditError;
 
 /// How a binary file of age begins, in any version.
 const AGE: &[u8] = b"age-encryption.org/";
@@ -49,7 +49,7 @@ impl AtRest {
         match self {
             Self::Clear => {
                 let _ = like;
-                Ok(super::json::joined(&[text]))
+                Ok(crate::edit::joined(&[text]))
             }
             #[cfg(feature = "age")]
             Self::Age(keys) => {

@@ -8,8 +8,7 @@ use std::ops::Range;
 use cutover_core::ClientSecret;
 use zeroize::Zeroizing;
 
-use super::entry::{EditError, Held};
-use super::json::{joined, split_mark};
+use crate::edit::{EditError, Held, joined, split_mark};
 
 /// Whether a name can be a variable's.
 pub(super) fn is_variable(name: &str) -> bool {

@@ -4,7 +4,8 @@ use cutover_core::ClientSecret;
 use zeroize::Zeroizing;
 
 use super::dotenv;
-use super::json::{self, Pointer, joined};
+use crate::edit::json::{self, Pointer};
+use crate::edit::{EditError, Held, joined};
 
 /// Which entry of which format.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,27 +21,6 @@ pub(super) enum Entry {
     Whole {
         newline: bool,
     },
-}
-
-/// What an entry holds.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Held {
-    /// A string, perhaps an empty one.
-    Text(ClientSecret),
-    /// JSON's `null`: the entry is there and holds nothing.
-    Null,
-    /// There is no such entry.
-    Nothing,
-}
-
-impl Held {
-    /// The secret. Nothing, `null` and an empty string are none.
-    pub(super) fn into_secret(self) -> Option<ClientSecret> {
-        match self {
-            Self::Text(secret) => (!secret.expose().is_empty()).then_some(secret),
-            Self::Null | Self::Nothing => None,
-        }
-    }
 }
 
 impl Entry {
@@ -88,15 +68,4 @@ fn whole(text: &[u8], newline: bool) -> Result<ClientSecret, EditError> {
     let text = std::str::from_utf8(text).map_err(|_| EditError::new("is not UTF-8 text"))?;
     let text = if newline { text.strip_suffix('\n').unwrap_or(text) } else { text };
     Ok(ClientSecret::new(text))
-}
-
-/// Why an entry cannot be read or changed, in words that stand behind the file's name. Quotes no value.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct EditError(String);
-
-impl EditError {
-    pub(super) fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
-    }
 }

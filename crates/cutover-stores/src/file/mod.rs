@@ -5,7 +5,6 @@ mod age;
 mod at_rest;
 mod dotenv;
 mod entry;
-mod json;
 mod place;
 mod sidecar;
 mod work;
@@ -24,6 +23,7 @@ use self::at_rest::AtRest;
 use self::entry::Entry;
 use self::place::Steps;
 use self::work::{Trouble, Work};
+use crate::edit::json::Pointer;
 
 /// One secret in a file: as the whole of it, or inside a file that may hold other things, which stay as they are.
 ///
@@ -52,7 +52,7 @@ impl FileDestination {
     /// # Errors
     /// When `key` is empty, or no valid pointer.
     pub fn json(path: impl AsRef<Path>, key: &str) -> Result<Self, InvalidEntry> {
-        let pointer = json::Pointer::parse(key).ok_or(InvalidEntry {
+        let pointer = Pointer::parse(key).ok_or(InvalidEntry {
             what: "a JSON key has to be a name, or a pointer like /a/b in which ~ is written ~0 and / is written ~1",
         })?;
         Ok(Self::new(path.as_ref(), Entry::Json { written: key.to_owned(), pointer }))

@@ -4,8 +4,8 @@ use cutover_core::ClientSecret;
 use cutover_engine::Version;
 use zeroize::Zeroizing;
 
-use super::entry::Held;
-use super::json::{self, Pointer, joined};
+use crate::edit::json::{self, Pointer};
+use crate::edit::{Held, joined};
 
 /// The pending and the previous secret of one entry.
 ///
@@ -79,8 +79,7 @@ impl Sidecar {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
         const DAMAGED: &str = "is damaged";
         let member = |name: &str| -> Result<Option<ClientSecret>, &'static str> {
-            let pointer = Pointer::parse(name).ok_or(DAMAGED)?;
-            match json::held(bytes, &pointer).map_err(|_| DAMAGED)? {
+            match json::held(bytes, &Pointer::key(name)).map_err(|_| DAMAGED)? {
                 Held::Text(text) => Ok(Some(text)),
                 Held::Null | Held::Nothing => Ok(None),
             }

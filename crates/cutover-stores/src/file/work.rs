@@ -9,10 +9,10 @@ use cutover_engine::{DestinationError, Holding, Label, Labels, Version};
 use zeroize::Zeroizing;
 
 use super::FileDestination;
-use super::entry::{EditError, Held};
 use super::place::{Locked, Place};
 use super::sidecar::{Previous, Promoted, Sidecar};
 use crate::disk;
+use crate::edit::{EditError, Held};
 
 /// Room for a secret that is longer than the one before, when the disk is tried out.
 const ROOM_FOR_SECRET: usize = 4096;

@@ -40,7 +40,7 @@ async fn preflight_says_what_is_in_the_way() {
     let text = moto.secret(Some("canary, and no JSON")).await;
     refused(&key(&text), "the secret is no JSON object").await;
     let number = moto.secret(Some("{\"client_secret\": 5, \"x\": \"canary\"}")).await;
-    refused(&key(&number), "something else than a text in \"client_secret\"").await;
+    refused(&key(&number), "holds something that is not a string there").await;
     let object = moto.secret(Some("{\"user\": \"canary\"}")).await;
     refused(&whole(&object), "name the key that is meant").await;
 

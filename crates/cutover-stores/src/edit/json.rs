@@ -6,19 +6,25 @@ use cutover_core::ClientSecret;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
-use super::entry::{EditError, Held};
+use super::{EditError, Held, joined, split_mark};
 
 /// The way to one string: the names of objects and the numbers of list elements, outermost first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pointer {
+pub(crate) struct Pointer {
     steps: Vec<String>,
 }
 
 impl Pointer {
+    /// The way to a key at the top.
+    pub(crate) fn key(name: &str) -> Self {
+        Self { steps: vec![name.to_owned()] }
+    }
+
     /// A pointer after RFC 6901 when it begins with a slash; otherwise the name of one key, as it is.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    #[cfg(any(feature = "file", test))]
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let Some(pointer) = text.strip_prefix('/') else {
-            return (!text.is_empty()).then(|| Self { steps: vec![text.to_owned()] });
+            return (!text.is_empty()).then(|| Self::key(text));
         };
         let unescape = |step: &str| {
             let valid = step.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
@@ -29,7 +35,7 @@ impl Pointer {
 }
 
 /// What is at the end of the way.
-pub(super) fn held(text: &[u8], pointer: &Pointer) -> Result<Held, EditError> {
+pub(crate) fn held(text: &[u8], pointer: &Pointer) -> Result<Held, EditError> {
     let (_, text) = split_mark(text);
     if is_blank(text) {
         return Ok(Held::Nothing);
@@ -42,7 +48,7 @@ pub(super) fn held(text: &[u8], pointer: &Pointer) -> Result<Held, EditError> {
 }
 
 /// The text with something else at the end of the way.
-pub(super) fn with(text: &[u8], pointer: &Pointer, held: &Held) -> Result<Zeroizing<Vec<u8>>, EditError> {
+pub(crate) fn with(text: &[u8], pointer: &Pointer, held: &Held) -> Result<Zeroizing<Vec<u8>>, EditError> {
     let (mark, text) = split_mark(text);
     if is_blank(text) {
         return Ok(joined(&[mark, &fresh(pointer, held)]));
@@ -58,11 +64,6 @@ pub(super) fn with(text: &[u8], pointer: &Pointer, held: &Held) -> Result<Zeroiz
         }
     };
     Ok(joined(&[mark, &text[..range.start], &new, &text[range.end..]]))
-}
-
-/// The byte order mark that some editors put before a text, and the text.
-pub(super) fn split_mark(text: &[u8]) -> (&[u8], &[u8]) {
-    text.split_at(if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 })
 }
 
 /// Whether the text says nothing, as a file does that was only just made.
@@ -272,15 +273,8 @@ fn value(held: &Held) -> Zeroizing<Vec<u8>> {
     }
 }
 
-/// The parts behind each other, in one buffer that never grows.
-pub(super) fn joined(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
-    let mut all = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
-    parts.iter().for_each(|part| all.extend_from_slice(part));
-    all
-}
-
 /// A text as a JSON string, with its quotes.
-pub(super) fn escape(text: &str) -> Zeroizing<Vec<u8>> {
+pub(crate) fn escape(text: &str) -> Zeroizing<Vec<u8>> {
     // At most six bytes for one, so the buffer never grows.
     let mut quoted = Zeroizing::new(Vec::with_capacity(text.len() * 6 + 2));
     quoted.push(b'"');
