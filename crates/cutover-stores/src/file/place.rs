@@ -67,22 +67,9 @@ impl Place {
         disk::folder_of(&self.file)
     }
 
-    /// Waits until nobody else is changing the file, but not for ever: whoever has stopped in the middle of a change
-    /// must not stop everybody else.
-    #[allow(clippy::disallowed_methods, reason = "a file lock cannot be waited for with a deadline")]
+    /// Waits until nobody else is changing the file, and clears away what whoever died while changing it has left.
     pub(super) fn lock(&self, steps: &Steps) -> io::Result<Locked> {
-        let mut tries = 0;
-        let file = loop {
-            if let Some(file) = disk::try_lock(&self.lock)? {
-                break file;
-            }
-            tries += 1;
-            if tries == LOCK_TRIES {
-                return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process is changing the file"));
-            }
-            thread::sleep(LOCK_PAUSE);
-        };
-        let locked = Locked { path: self.lock.clone(), _file: file, steps: steps.clone() };
+        let locked = Locked::on(&self.lock, steps)?;
         for left in [&self.new_file, &self.new_sidecar, &self.new_sibling, &self.probe] {
             remove_if_there(left)?;
         }
@@ -140,15 +127,19 @@ impl Place {
     }
 
     /// Shows that a new file can be written, read back and given the owner of the one before, and leaves none.
-    pub(super) fn try_out(&self, bytes: usize, like: Option<&Metadata>) -> io::Result<()> {
-        try_out(&self.probe, bytes, like)
+    pub(super) fn try_out(&self, bytes: usize, like: Option<&Metadata>, steps: &Steps) -> io::Result<()> {
+        // No secret, in case somebody takes what a death leaves behind for one.
+        let tried = write(&self.probe, &vec![b'x'; bytes], 0o600, like, steps)
+            .and_then(|()| fs::read(&self.probe))
+            .and_then(|back| if back.len() == bytes { Ok(()) } else { Err(io::Error::other("it came back changed")) });
+        if steps.are_over() { tried } else { tried.and(remove_if_there(&self.probe)) }
     }
 
-    /// The same in the nearest folder above that exists already.
-    pub(super) fn try_out_above(&self) -> io::Result<()> {
+    /// Shows that a file can be made in the nearest folder above that exists already, by a lock that is given back.
+    pub(super) fn try_out_above(&self, steps: &Steps) -> io::Result<()> {
         let above = self.folder().ancestors().find(|above| disk::exists(above)).unwrap_or(Path::new("."));
-        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        try_out(&above.join(format!(".{}.cutover", uuid::Uuid::new_v4().simple())), 0, None)
+        let lock = self.lock.file_name().unwrap_or_default();
+        Locked::on(&above.join(lock), steps).map(drop)
     }
 }
 
@@ -159,6 +150,29 @@ pub(super) struct Locked {
     /// Held, never read: closing it gives the lock back.
     _file: File,
     steps: Steps,
+}
+
+impl Locked {
+    /// Waits for the lock, but not for ever: whoever has stopped in the middle of a change must not stop everybody
+    /// else.
+    #[allow(clippy::disallowed_methods, reason = "a file lock cannot be waited for with a deadline")]
+    fn on(path: &Path, steps: &Steps) -> io::Result<Self> {
+        steps.begin()?;
+        let mut tries = 0;
+        let file = loop {
+            if let Some(file) = disk::try_lock(path)? {
+                break file;
+            }
+            tries += 1;
+            if tries == LOCK_TRIES {
+                return Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process is changing the file"));
+            }
+            thread::sleep(LOCK_PAUSE);
+        };
+        let locked = Self { path: path.to_owned(), _file: file, steps: steps.clone() };
+        steps.pass()?;
+        Ok(locked)
+    }
 }
 
 impl Drop for Locked {
@@ -272,17 +286,6 @@ fn read_if_there(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
 
 fn not_regular() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
-}
-
-fn try_out(path: &Path, bytes: usize, like: Option<&Metadata>) -> io::Result<()> {
-    let mut file = disk::create_private(path)?;
-    let tried = file
-        .write_all(&vec![b'x'; bytes])
-        .and_then(|()| give_to_owner_of(&file, like))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::read(path))
-        .and_then(|back| if back.len() == bytes { Ok(()) } else { Err(io::Error::other("it came back changed")) });
-    tried.and(fs::remove_file(path))
 }
 
 /// The part of a name that can stand in any other name.

@@ -46,6 +46,7 @@ const CASES: [Case; 10] = [
 
 #[derive(Clone, Copy, Debug)]
 enum Call {
+    Preflight,
     Stage,
     Promote,
     RollBack,
@@ -62,6 +63,8 @@ impl Case {
         if let Some(before) = self.before {
             let bytes = at_rest().close(before.as_bytes(), None).expect("closed");
             fs::write(self.file(&folder), bytes).expect("written");
+            let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            fs::set_permissions(self.file(&folder), private).expect("set");
         }
         folder
     }
@@ -80,6 +83,7 @@ impl Case {
     fn call(&self, folder: &tempfile::TempDir, call: Call, steps: Steps) -> Result<(), String> {
         let work = self.work(folder, steps);
         let done = match call {
+            Call::Preflight => work.preflight(),
             Call::Stage => work.stage(FIRST, ClientSecret::new(NEW)),
             Call::Promote => work.promote(FIRST),
             Call::RollBack => work.roll_back(FIRST),
@@ -164,6 +168,43 @@ fn every_death(case: &Case, calls: &[Call], mut check: impl FnMut(&tempfile::Tem
         }
     }
     unreachable!("the loop has no other end");
+}
+
+#[test]
+fn what_a_death_in_preflight_leaves_behind_is_no_secret_and_the_next_preflight_clears_it_away() {
+    for case in &CASES {
+        let deaths = every_death(case, &[Call::Preflight], |folder| {
+            for left in left_beside(&case.file(folder)) {
+                let name = left.file_name().and_then(|name| name.to_str()).expect("text");
+                assert!(name.starts_with('.') && name.ends_with(".cutover"), "readers may take {name} for theirs");
+                let bytes = fs::read(&left).expect("there");
+                assert!(bytes.iter().all(|byte| *byte == b'x'), "{name} holds more than filler");
+            }
+            case.call(folder, Call::Preflight, Steps::default()).expect("repeatable");
+            case.has_only(folder, case.before);
+        });
+        assert_eq!(deaths, 3, "the lock, the probe, its content");
+    }
+}
+
+#[test]
+fn what_a_death_in_preflight_leaves_in_the_folder_above_the_next_preflight_clears_away_too() {
+    let above = tempfile::tempdir().expect("a folder");
+    let preflight = |steps| {
+        let made = FileDestination::whole(above.path().join("missing/secret"));
+        Work::on(FileDestination { steps, ..made }).and_then(|work| work.preflight()).is_ok()
+    };
+    let left = || left_beside(&above.path().join("missing")).len();
+    assert!(!preflight(Steps::dying_after(1)));
+    assert_eq!(left(), 1);
+    assert!(preflight(Steps::default()));
+    assert_eq!(left(), 0);
+}
+
+/// What else is in the folder of a file.
+fn left_beside(file: &Path) -> Vec<PathBuf> {
+    let all = fs::read_dir(file.parent().expect("a folder")).expect("there").map(|left| left.expect("there").path());
+    all.filter(|left| left != file).collect()
 }
 
 #[test]

@@ -52,11 +52,13 @@ impl Work {
         }
         self.siblings_are_ours(&self.sidecar()?)?;
         if !disk::exists(self.place.folder()) {
-            return self.place.try_out_above().map_err(|error| Trouble::at(self.place.folder(), error));
+            let tried = self.place.try_out_above(&self.destination.steps);
+            return tried.map_err(|error| Trouble::at(self.place.folder(), error));
         }
         let _locked = self.locked()?;
         let room = text.map_or(0, |text| text.len()) + ROOM_FOR_SECRET;
-        self.place.try_out(room, before.as_ref()).map_err(|error| Trouble::at(file, error))
+        let tried = self.place.try_out(room, before.as_ref(), &self.destination.steps);
+        tried.map_err(|error| Trouble::at(file, error))
     }
 
     pub(super) fn read(&self, label: Label) -> Result<Option<ClientSecret>, Trouble> {
