@@ -100,7 +100,7 @@ where
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => {
             let sentence = format!(
                 "the request could not be made; are there AWS credentials, in the environment, in a profile, or from \
-                 the machine's role? ({name})"
+                 the machine's role, and is the login of an SSO profile still good? ({name})"
             );
             Failure::Other(with_source(reason(&sentence), error))
         }
@@ -160,8 +160,10 @@ fn meaning(operation: Operation, code: &str, status: u16) -> Meaning {
             | "MissingAuthenticationTokenException"
             | "OptInRequired"
             | "NotAuthorized",
-        ) => lasting("AWS does not accept the credentials"),
-        (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => {
+        ) => lasting(
+            "AWS does not accept the credentials; do key, secret and token belong together, is this machine's clock right?",
+        ),
+        (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "RequestTimeTooSkewed") => {
             lasting("the AWS credentials have expired; get new ones, or correct this machine's clock")
         }
         (_, "DecryptionFailure" | "EncryptionFailure") => {
@@ -176,9 +178,10 @@ fn meaning(operation: Operation, code: &str, status: u16) -> Meaning {
             lasting("a version with this id is there already, with another value; somebody wrote it by hand")
         }
         (PutSecretValue, "InvalidParameterException") => lasting("AWS does not take this value as a secret"),
-        (_, "InvalidRequestException") => {
-            lasting("the secret does not allow it now: it is about to be deleted, or another AWS service manages it")
-        }
+        (_, "InvalidRequestException") => lasting(
+            "the secret does not allow it now: it is about to be deleted (`aws secretsmanager restore-secret` takes \
+                 that back), or another AWS service manages it",
+        ),
         (
             _,
             "ThrottlingException"
@@ -193,9 +196,15 @@ fn meaning(operation: Operation, code: &str, status: u16) -> Meaning {
             | "EC2ThrottledException"
             | "BandwidthLimitExceeded",
         ) => Meaning::Passing("AWS asks to be called less often"),
-        (_, "InternalServiceError" | "InternalServiceErrorException" | "InternalFailure" | "ServiceUnavailable") => {
-            Meaning::Passing("AWS has a fault of its own")
-        }
+        (
+            _,
+            "InternalServiceError"
+            | "InternalServiceErrorException"
+            | "InternalFailure"
+            | "ServiceUnavailable"
+            | "RequestTimeout"
+            | "RequestTimeoutException",
+        ) => Meaning::Passing("AWS has a fault of its own"),
         _ if status == 429 => Meaning::Passing("AWS asks to be called less often"),
         _ if status >= 500 => Meaning::Passing("AWS has a fault of its own"),
         _ => lasting("AWS refused it"),
@@ -215,14 +224,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_says_whether_it_passes() {
-        for (code, status) in [("ThrottlingException", 400), ("InternalServiceError", 500), ("", 503), ("Odd", 429)] {
-            assert!(matches!(meaning(Operation::PutSecretValue, code, status), Meaning::Passing(_)), "{code} {status}");
-        }
-        for code in
-            ["AccessDeniedException", "ExpiredTokenException", "EncryptionFailure", "LimitExceededException", ""]
-        {
-            assert!(matches!(meaning(Operation::PutSecretValue, code, 400), Meaning::Lasting(_)), "{code}");
+    fn a_code_says_whether_it_passes_and_what_to_do() {
+        use Operation::{CreateSecret, GetSecretValue, PutSecretValue};
+        for (operation, code, status, passes, words) in [
+            (PutSecretValue, "ThrottlingException", 400, true, "less often"),
+            (PutSecretValue, "Odd", 429, true, "less often"),
+            (PutSecretValue, "InternalServiceError", 500, true, "a fault of its own"),
+            (PutSecretValue, "RequestTimeout", 400, true, "a fault of its own"),
+            (PutSecretValue, "", 503, true, "a fault of its own"),
+            (GetSecretValue, "InvalidRequestException", 400, false, "restore-secret"),
+            (GetSecretValue, "ExpiredTokenException", 400, false, "have expired; get new ones"),
+            (GetSecretValue, "RequestTimeTooSkewed", 403, false, "this machine's clock"),
+            (GetSecretValue, "InvalidSignatureException", 403, false, "this machine's clock"),
+            (GetSecretValue, "AccessDeniedException", 400, false, "kms:Decrypt"),
+            (GetSecretValue, "DecryptionFailure", 400, false, "KMS key"),
+            (PutSecretValue, "AccessDeniedException", 400, false, "kms:GenerateDataKey"),
+            (PutSecretValue, "EncryptionFailure", 400, false, "KMS key"),
+            (PutSecretValue, "LimitExceededException", 400, false, "as many versions"),
+            (CreateSecret, "LimitExceededException", 400, false, "a quota"),
+            (CreateSecret, "", 400, false, "refused"),
+        ] {
+            let said = match meaning(operation, code, status) {
+                Meaning::Passing(said) if passes => said.to_owned(),
+                Meaning::Lasting(said) if !passes => said,
+                other => panic!("{code} {status}: {other:?}"),
+            };
+            assert!(said.contains(words), "{code} {status}: {said}");
         }
     }
 

@@ -58,7 +58,8 @@ impl Dialect for Vault {
             // Both pass by themselves, and nothing was done.
             Some(UPGRADING) => reading.reading(Refusal::InProgress),
             Some(QUOTA) => reading.reading(Refusal::RateLimited),
-            _ if matches!(status, 472 | 473) => reading.reading(Refusal::InProgress),
+            // A node that stands by; one that has yet to hear of what the others know, such as a token made just now.
+            _ if matches!(status, 412 | 472 | 473) => reading.reading(Refusal::InProgress),
             _ => reading,
         }
     }

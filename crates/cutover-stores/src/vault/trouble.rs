@@ -66,12 +66,14 @@ fn sentence(error: &RotateError, doing: &str) -> String {
         (Some(CAS_MISMATCH), _) => "somebody else wrote to it at the same time",
         (Some(CAS_REQUIRED), _) => "Vault wants check-and-set and did not see it",
         (Some(INVALID_TOKEN), _) => "Vault does not know the token, or it has expired",
-        (Some(INVALID_LOGIN), _) => "Vault refuses the login: the role, the secret id or the JWT is not accepted",
+        (Some(INVALID_LOGIN), _) => {
+            "Vault refuses the login: the role, the secret id or the JWT is unknown, used up or expired"
+        }
         (Some(NO_MOUNT), _) => "there is no such mount in this namespace",
-        (Some(SEALED), _) => "Vault is sealed",
+        (Some(SEALED), _) => "Vault is sealed, until somebody unseals it",
         (Some(UPGRADING), _) => "the mount is just being made ready for versions",
         (Some(PERMISSION_DENIED), _) | (None, Some(403)) => {
-            "the token's policies do not allow it, or the namespace is another one"
+            "the token's policies do not allow it, the namespace is another one, or the token has ended"
         }
         (Some(QUOTA), _) | (_, Some(429)) => "Vault limits how many requests it takes",
         (_, Some(300..=399)) => {
@@ -80,6 +82,7 @@ fn sentence(error: &RotateError, doing: &str) -> String {
         }
         (_, Some(404)) => "there is nothing under this name",
         (_, Some(405)) => "this Vault has no such call",
+        (_, Some(412)) => "the node has not yet heard of what the others know",
         (_, Some(413)) => "the secret is larger than Vault takes",
         (_, Some(472 | 473)) => "the node stands by",
         (_, Some(503)) => "Vault is sealed, standing by or in maintenance",
@@ -93,37 +96,59 @@ fn sentence(error: &RotateError, doing: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use cutover_core::{Call, NoAnswer, Refusal, Refused, Vendor};
+    use std::sync::Arc;
 
-    fn call() -> Call {
-        Call::new(Vendor::from_static("vault"), "kv.read")
+    use cutover_core::Vendor;
+    use cutover_http::{Answer, BaseUrl, FnTransport, Outgoing, Path, Pipeline, RetryPolicy, SendError};
+    use http::HeaderMap;
+
+    use super::super::dialect::Vault;
+    use super::*;
+
+    /// What becomes of an answer of Vault, or of none.
+    async fn trouble(answer: Option<(u16, &'static str)>) -> Trouble {
+        let transport = FnTransport::new(move |_| async move {
+            let (status, body) = answer.ok_or_else(|| SendError::no_answer("lost"))?;
+            Ok(Answer::new(status, HeaderMap::new(), body.as_bytes().to_vec().into()))
+        });
+        let vault = Pipeline::builder(Vendor::from_static("vault"), BaseUrl::from_static("https://vault.example"));
+        let vault = vault.dialect(Arc::new(Vault)).transport(Arc::new(transport)).retry(RetryPolicy::never());
+        let read = Outgoing::get("kv.read", Path::new().literal("v1/secret/data/x"));
+        let error = vault.build().expect("complete").send(read).await.expect_err("no secret");
+        Trouble::of(error, "read secret/data/x")
     }
 
-    #[test]
-    fn what_may_pass_is_told_from_what_lasts() {
-        let refused = |status: u16, code: Option<&str>| -> RotateError {
-            let error = Refused::new(call(), status).with_code(code);
-            let passes = status == 429 || code == Some(UPGRADING);
-            if passes { error.reading(Refusal::RateLimited).into() } else { error.into() }
-        };
-        let failed = |status| -> RotateError { NoAnswer::new(call(), "failed").with_status(status).into() };
-        for (error, transient, words) in [
-            (refused(403, Some(PERMISSION_DENIED)), false, "policies"),
-            (refused(403, None), false, "policies"),
-            (refused(404, Some(NO_MOUNT)), false, "no such mount"),
-            (refused(400, None), false, "does not accept"),
-            (refused(429, None), true, "limits"),
-            (refused(400, Some(UPGRADING)), true, "made ready"),
-            (failed(503), true, "sealed, standing by"),
-            (failed(500), true, "failed"),
-            (failed(307), false, "load balancer"),
-            (NoAnswer::new(call(), "lost").into(), true, "did not answer"),
+    #[tokio::test]
+    async fn every_answer_is_named_and_what_may_pass_is_told_from_what_lasts() {
+        const DENIED: &str = r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#;
+        for (answer, transient, words) in [
+            (
+                Some((403, DENIED)),
+                false,
+                "policies do not allow it, the namespace is another one, or the token has ended",
+            ),
+            (Some((403, r#"{"errors":["permission denied","invalid token"]}"#)), false, "or it has expired"),
+            (Some((400, r#"{"errors":["invalid secret id"]}"#)), false, "used up or expired"),
+            (Some((403, "")), false, "policies"),
+            (Some((404, r#"{"errors":["no handler for route \"x\""]}"#)), false, "no such mount"),
+            (Some((400, r#"{"errors":["s3cr3t"]}"#)), false, "does not accept"),
+            (Some((412, r#"{"errors":["required index state not present"]}"#)), true, "what the others know"),
+            (Some((413, "")), false, "larger"),
+            (Some((429, r#"{"errors":["request path x: rate limit quota exceeded"]}"#)), true, "limits"),
+            (Some((429, "")), true, "limits"),
+            (Some((400, r#"{"errors":["Upgrading from non-versioned to versioned data"]}"#)), true, "made ready"),
+            (Some((473, "")), true, "stands by"),
+            (Some((503, r#"{"errors":["Vault is sealed"]}"#)), true, "Vault is sealed, until somebody unseals it"),
+            (Some((503, "")), true, "sealed, standing by"),
+            (Some((500, "")), true, "failed"),
+            (Some((307, "")), false, "load balancer"),
+            (None, true, "did not answer"),
         ] {
-            let trouble = Trouble::of(error, "read secret/data/x");
-            assert_eq!(trouble.is_transient(), transient, "{}", trouble.sentence());
-            assert!(trouble.sentence().contains(words), "{}", trouble.sentence());
-            assert!(trouble.sentence().starts_with("cannot read secret/data/x: "));
+            let trouble = trouble(answer).await;
+            let said = trouble.sentence();
+            assert!(said.starts_with("cannot read secret/data/x: ") && said.contains(words), "{answer:?}: {said}");
+            assert!(!said.contains("s3cr3t"), "{said}");
+            assert_eq!(trouble.is_transient(), transient, "{answer:?}: {said}");
         }
     }
 }
