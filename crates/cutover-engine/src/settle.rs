@@ -55,7 +55,7 @@ pub enum Settlement {
 /// | replay | it is older, or the clock went back behind its birth | ask again under a new key |
 /// | supersede | an answer came | ask again |
 /// | supersede | the change marker moved | the request arrived: ask again |
-/// | supersede | it did not move, or there is none | wait until the request cannot arrive any more, then ask again |
+/// | supersede | it did not move, or was not shown both times | wait until the request cannot arrive any more, then ask again |
 pub fn settle(recovery: Recovery, case: Unsettled<'_>) -> Settlement {
     match recovery {
         Recovery::Restart => settle_by_restart(case),
@@ -89,7 +89,8 @@ fn settle_by_restart(case: Unsettled<'_>) -> Settlement {
 
 fn settle_by_superseding(case: Unsettled<'_>) -> Settlement {
     let marker = case.now_shown.and_then(|shown| shown.marker.as_ref());
-    let moved = marker.is_some() && marker != case.before.marker.as_ref();
+    // One that was not shown before may have stood where it stands now.
+    let moved = matches!((&case.before.marker, marker), (Some(before), Some(now)) if before != now);
     if case.answered || moved {
         return Settlement::AskAgain;
     }
@@ -248,6 +249,8 @@ mod tests {
         assert_eq!(settle(SUPERSEDE, case(&before, Some(&same), 900)), wait(60), "a clock that went back");
         assert_eq!(settle(SUPERSEDE, case(&before, Some(&same), 1060)), Settlement::AskAgain);
         assert_eq!(settle(SUPERSEDE, case(&before, Some(&moved), 1000)), Settlement::AskAgain);
+        let unseen = Before::default();
+        assert_eq!(settle(SUPERSEDE, case(&unseen, Some(&moved), 1000)), wait(60), "it was not shown before");
         let answered = Unsettled { answered: true, ..case(&before, Some(&same), 1000) };
         assert_eq!(settle(SUPERSEDE, answered), Settlement::AskAgain);
     }
