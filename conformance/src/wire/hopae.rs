@@ -69,12 +69,7 @@ impl HopaeWire {
 #[async_trait]
 impl Wire for HopaeWire {
     async fn send(&self, ask: Ask<'_>, caller: Caller) -> Result<Option<Exchange>, Lost> {
-        let Some(draft) = Self::draft(ask) else { return Ok(None) };
-        let draft = match ask {
-            Ask::Authenticate { .. } => draft,
-            _ => self.authorized(draft, caller),
-        };
-        self.line.send(draft).await.map(Some)
+        self.line.ask(ask, Self::draft(ask), |draft| self.authorized(draft, caller)).await
     }
 
     fn has(&self, caller: Caller) -> bool {

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use cutover_core::ClientSecret;
 use cutover_http::{BaseUrl, Credential, End, Limits, Request, SecretBytes, Transport};
 
-use super::{Exchange, Lost};
+use super::{Ask, Exchange, Lost};
 
 /// What stays as it is in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -41,8 +41,19 @@ impl Line {
         Self { transport, base_url }
     }
 
-    /// Sends a request once.
-    pub(super) async fn send(&self, draft: Draft) -> Result<Exchange, Lost> {
+    /// Sends a request once, if there is one; with the caller's credential, unless it is about the client's own.
+    pub(super) async fn ask(
+        &self,
+        ask: Ask<'_>,
+        draft: Option<Draft>,
+        as_caller: impl FnOnce(Draft) -> Draft + Send,
+    ) -> Result<Option<Exchange>, Lost> {
+        let Some(draft) = draft else { return Ok(None) };
+        let draft = if let Ask::Authenticate { .. } = ask { draft } else { as_caller(draft) };
+        self.send(draft).await.map(Some)
+    }
+
+    async fn send(&self, draft: Draft) -> Result<Exchange, Lost> {
         let mut request = http::Request::builder().method(draft.method).uri(format!("{}{}", self.base_url, draft.path));
         for (name, value) in draft.headers {
             request = request.header(name, value);

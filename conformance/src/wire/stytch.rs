@@ -142,13 +142,7 @@ impl StytchWire {
 #[async_trait]
 impl Wire for StytchWire {
     async fn send(&self, ask: Ask<'_>, caller: Caller) -> Result<Option<Exchange>, Lost> {
-        let Some(draft) = self.draft(ask) else { return Ok(None) };
-        let draft = match ask {
-            // The client's own credentials are in the body.
-            Ask::Authenticate { .. } => draft,
-            _ => self.authorized(draft, caller),
-        };
-        self.line.send(draft).await.map(Some)
+        self.line.ask(ask, self.draft(ask), |draft| self.authorized(draft, caller)).await
     }
 
     fn has(&self, caller: Caller) -> bool {

@@ -271,16 +271,15 @@ fn bare(name: &str, kind: &'static str, client: &str) -> Option<Target> {
 #[async_trait]
 impl Wire for ZitadelWire {
     async fn send(&self, ask: Ask<'_>, caller: Caller) -> Result<Option<Exchange>, Lost> {
-        let Some(draft) = self.draft(ask) else { return Ok(None) };
-        if let Ask::Authenticate { .. } = ask {
-            return self.line.send(draft).await.map(Some);
-        }
         let organisation = match ask.target() {
             Some(target) => target.scope("org_id"),
             None => self.account.org.as_deref(),
         };
-        let draft = organisation.into_iter().fold(draft, |draft, org| draft.header(ORG, org.as_bytes()));
-        self.line.send(self.authorized(draft, caller)).await.map(Some)
+        let as_caller = |draft| {
+            let draft = organisation.into_iter().fold(draft, |draft: Draft, org| draft.header(ORG, org.as_bytes()));
+            self.authorized(draft, caller)
+        };
+        self.line.ask(ask, self.draft(ask), as_caller).await
     }
 
     fn has(&self, caller: Caller) -> bool {
