@@ -68,7 +68,7 @@ pub struct Cell {
 }
 
 /// How many cells there are of each kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
     /// Promises kept.
     pub held: usize,
@@ -96,17 +96,7 @@ pub enum Verdict {
 impl Report {
     /// How many cells there are of each kind.
     pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for cell in &self.cells {
-            match cell.outcome {
-                Outcome::Held => counts.held += 1,
-                Outcome::Broken(_) => counts.broken += 1,
-                Outcome::NotApplicable(_) => counts.not_applicable += 1,
-                Outcome::NotSetUp(_) => counts.not_set_up += 1,
-            }
-            counts.unexpected += usize::from(cell.unexpected.is_some());
-        }
-        counts
+        Counts::of(&self.cells)
     }
 
     /// The verdict.
@@ -129,6 +119,22 @@ impl Report {
     /// The cell of one rule on one subject.
     pub fn cell(&self, rule: &str, subject: &str) -> Option<&Cell> {
         self.cells.iter().find(|cell| cell.rule.id == rule && cell.subject == subject)
+    }
+}
+
+impl Counts {
+    fn of<'c>(cells: impl IntoIterator<Item = &'c Cell>) -> Self {
+        let mut counts = Self::default();
+        for cell in cells {
+            match cell.outcome {
+                Outcome::Held => counts.held += 1,
+                Outcome::Broken(_) => counts.broken += 1,
+                Outcome::NotApplicable(_) => counts.not_applicable += 1,
+                Outcome::NotSetUp(_) => counts.not_set_up += 1,
+            }
+            counts.unexpected += usize::from(cell.unexpected.is_some());
+        }
+        counts
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::text::{NAME_MAX, REASON_MAX, clean, clean_line, clean_steps};
-use super::{Cell, Report, Verdict};
+use super::{Cell, Counts, Report, Verdict};
 use crate::Outcome;
 use crate::kills::{self, Kill, Layer};
 
@@ -27,7 +27,7 @@ pub(super) struct View {
     pub(super) took: Duration,
     /// A text, because not every reader of JSON has whole numbers of 64 bits.
     pub(super) seed: Option<String>,
-    pub(super) counts: CountsView,
+    pub(super) counts: Counts,
     pub(super) rules: Vec<RuleView>,
     pub(super) subjects: Vec<SubjectView>,
     pub(super) checks: Vec<CheckView>,
@@ -37,15 +37,6 @@ pub(super) struct View {
     pub(super) recorded_mutants: Option<Vec<KillView>>,
     /// What is wrong with the suite itself; empty when no mutants were asked for.
     pub(super) gaps: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct CountsView {
-    pub(super) held: usize,
-    pub(super) broken: usize,
-    pub(super) not_applicable: usize,
-    pub(super) not_set_up: usize,
-    pub(super) unexpected: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,7 +52,7 @@ pub(super) struct RuleView {
 #[derive(Debug, Serialize)]
 pub(super) struct SubjectView {
     pub(super) name: String,
-    pub(super) counts: CountsView,
+    pub(super) counts: Counts,
     /// `None` when nobody has said what to expect.
     pub(super) expected_not_to_apply: Option<Vec<SkipView>>,
 }
@@ -128,7 +119,7 @@ impl View {
             started: report.started.map(|started| format!("{started:.0}")),
             took: report.took,
             seed: report.seed.map(|seed| seed.to_string()),
-            counts: counts(report.cells.iter()),
+            counts: report.counts(),
             rules: report.rules.iter().map(rule).collect(),
             subjects: subjects(report),
             checks: report.cells.iter().map(|cell| check(report, cell)).collect(),
@@ -375,7 +366,7 @@ pub(super) fn rule(rule: &crate::Rule) -> RuleView {
 fn subjects(report: &Report) -> Vec<SubjectView> {
     let subject = |about: &super::About| SubjectView {
         name: clean_line(&about.name, NAME_MAX),
-        counts: counts(report.cells.iter().filter(|cell| cell.subject == about.name)),
+        counts: Counts::of(report.cells.iter().filter(|cell| cell.subject == about.name)),
         expected_not_to_apply: about.expected.as_ref().map(|skips| {
             let skip = |skip: &crate::Skip| SkipView {
                 rule: clean_line(skip.rule, NAME_MAX),
@@ -427,20 +418,6 @@ fn kill(kill: &Kill) -> KillView {
         killed_by: kill.killed_by.iter().map(|rule| clean_line(rule, NAME_MAX)).collect(),
         killed_by_name: kill.is_by_name(),
     }
-}
-
-fn counts<'c>(cells: impl Iterator<Item = &'c Cell>) -> CountsView {
-    let mut counts = CountsView::default();
-    for cell in cells {
-        match cell.outcome {
-            Outcome::Held => counts.held += 1,
-            Outcome::Broken(_) => counts.broken += 1,
-            Outcome::NotApplicable(_) => counts.not_applicable += 1,
-            Outcome::NotSetUp(_) => counts.not_set_up += 1,
-        }
-        counts.unexpected += usize::from(cell.unexpected.is_some());
-    }
-    counts
 }
 
 fn milliseconds<S: serde::Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
