@@ -40,7 +40,7 @@ key = { file = "cutover.key" }
 # once readers have a new secret, stands in docs/destinations.md.
 
 #[stores.vault]
-#type = "vault"                    # or "postgres", "sqlite"
+#type = "vault"                    # or "aws", "postgres", "sqlite"
 #url = "https://vault.example.com:8200"
 #auth = { token = { env = "VAULT_TOKEN" } }
 
