@@ -28,7 +28,7 @@ pub struct Work {
     pub journal: Arc<dyn Journal>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// The target with the adapter of its vendor and the destinations that read its secret.
+    /// The target with the adapter of its vendor, the destinations that read its secret, and the hooks that run then.
     pub job: Job,
 }
 

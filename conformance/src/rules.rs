@@ -4,6 +4,7 @@ mod conc;
 mod crash;
 mod err;
 mod fit;
+mod hooks;
 mod idem;
 mod keys;
 mod look;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Rule> {
         conc::RULES,
         turns::RULES,
         crash::RULES,
+        hooks::RULES,
         workers::RULES,
     ]
     .concat()

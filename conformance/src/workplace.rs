@@ -13,12 +13,14 @@ use crate::engine::{Rotations, Said, Told, Work};
 use crate::listener::Listener;
 use crate::outcome::hold;
 use crate::{Case, Stop};
-use party::{Secrets, WatchedDestination, WatchedJournal, WatchedRotator};
+use party::{Secrets, WatchedDestination, WatchedHook, WatchedJournal, WatchedRotator};
 use watch::Watch;
 pub(crate) use watch::{Call, Of, Seen};
 
 /// How many places read the secret: two, so that one can have it and the other not.
 const DESTINATIONS: usize = 2;
+/// How many hooks there are where there are any: two, so that one can have run and the other not.
+pub(crate) const HOOKS: usize = 2;
 /// How long a next process waits: longer than any lease, and than any request that is on its way.
 const BETWEEN_PROCESSES: Duration = Duration::from_secs(600);
 /// How often a rotation is resumed before it counts as one that never ends.
@@ -34,8 +36,11 @@ pub(crate) struct Workplace<'a> {
     clock: Arc<dyn Clock>,
     journal: Arc<MemoryJournal>,
     destinations: Vec<MemoryDestination>,
+    hooks: usize,
     secrets: Secrets,
     watches: Mutex<Vec<Arc<Watch>>>,
+    /// How many steps the case had when nothing was done here yet.
+    mark: usize,
     /// Hears what the adapter logs while it asks for secrets.
     pub(crate) listener: Listener,
 }
@@ -54,8 +59,13 @@ impl<'a> Workplace<'a> {
         Ok(Self::with(case, target, old))
     }
 
+    /// The same workplace with [`HOOKS`] hooks.
+    pub(crate) fn with_hooks(self) -> Self {
+        Self { hooks: HOOKS, ..self }
+    }
+
     /// A workplace for this target, whose present secret is `old`.
-    pub(crate) fn with(case: &'a Case<'a>, target: Target, old: ClientSecret) -> Self {
+    fn with(case: &'a Case<'a>, target: Target, old: ClientSecret) -> Self {
         let subject = case.subject();
         let secrets = Secrets::default();
         secrets.number(&old);
@@ -67,18 +77,22 @@ impl<'a> Workplace<'a> {
             clock: subject.clock(),
             journal: Arc::default(),
             destinations: (0..DESTINATIONS).map(destination).collect(),
+            hooks: 0,
             target,
             old,
             secrets,
             watches: Mutex::default(),
+            mark: case.mark(),
             listener: Listener::default(),
         }
     }
 
-    /// A workplace for the same target, with the secret that the readers have now and an empty journal.
+    /// A workplace for the same target, with the secret that the readers have now and an empty journal. What was done
+    /// here went well, and its steps are no part of what goes wrong there.
     pub(crate) async fn again(self) -> Result<Self, Stop> {
         let current = self.shared_secret().await?;
-        Ok(Self::with(self.case, self.target, current))
+        self.case.rewind(self.mark);
+        Ok(Self { hooks: self.hooks, ..Self::with(self.case, self.target, current) })
     }
 
     /// A new process.
@@ -102,6 +116,11 @@ impl<'a> Workplace<'a> {
                 job.to(Arc::new(WatchedDestination { inner, nth, watch, secrets }))
             },
         );
+        let job = (0..self.hooks).fold(job, |job, nth| {
+            let (watch, secrets) = (Arc::clone(&watch), self.secrets.clone());
+            let (name, destinations) = (format!("hook-{}", nth + 1), self.destinations.clone());
+            job.then(Arc::new(WatchedHook { name, nth, watch, secrets, destinations }))
+        });
         let work = Work { journal: Arc::new(journal), clock: Arc::clone(&self.clock), job };
         Process { work, watch, engine: Arc::clone(&self.engine) }
     }
@@ -112,20 +131,25 @@ impl<'a> Workplace<'a> {
         watches.iter().flat_map(|watch| watch.seen()).collect()
     }
 
-    /// Runs a rotation that a process begins, up to where it stops; `None` when it stopped. Then it stands still: the
-    /// rule lets it die, or go on.
-    pub(crate) async fn dies(&self, process: &Process) -> Option<Told> {
+    /// Lets a process that rotates die before its call of this number: what it died before, in words. `None` when it
+    /// never came to that call; broken when what an earlier death has left kept it from there.
+    pub(crate) async fn dies_at(&self, call: usize) -> Result<Option<String>, Stop> {
+        let process = self.process();
+        process.watch.stop_at(call);
         tokio::select! {
             biased;
             told = process.rotate() => {
                 self.case.step(format_args!("rotate {}: {}", self.target.id(), told.words));
-                Some(told)
+                hold!(told.said == Said::Rotated, "after an earlier death, another rotation says: {}", told.words);
+                Ok(None)
             }
             () = process.watch.stopped() => {
                 process.watch.die();
                 // A power cut with it: what was only noted is gone.
                 self.journal.power_cut();
-                None
+                let before = process.watch.stopped_before();
+                self.case.step(format_args!("the process dies before {before}"));
+                Ok(Some(format!("dying before {before}")))
             }
         }
     }
@@ -186,6 +210,20 @@ impl<'a> Workplace<'a> {
         open.map(|open| !open.is_empty()).map_err(|error| Stop::NotSetUp(error.to_string()))
     }
 
+    /// Broken unless a rotation does not begin that is refused this, which is `what` in words.
+    pub(crate) async fn does_not_begin(&self, of: Of, operation: &'static str, what: &str) -> Result<(), Stop> {
+        let process = self.process();
+        process.watch.refuse(of, operation);
+        self.case.step(what);
+        let told = self.rotate(&process).await;
+        let asked = self.seen().iter().any(|entry| matches!(entry, Seen::Asked { .. }));
+        hold!(!asked, "with {what}, the vendor was asked for a secret");
+        let said = matches!(told.said, Said::NothingChanged | Said::Failed);
+        hold!(said, "with {what}, it is said: {}", told.words);
+        hold!(self.case.accepts(&self.target, &self.old).await?, "with {what}, the old secret was ended");
+        Ok(())
+    }
+
     /// What the journal holds of the rotations that there were.
     pub(crate) async fn recorded(&self) -> Result<Vec<Entry>, Stop> {
         let history = self.journal.history(Some(self.target.id()), u32::MAX).await;
@@ -241,6 +279,11 @@ impl<'a> Workplace<'a> {
         Ok(())
     }
 
+    /// The number by which [`Seen`] names the secret that every reader has; broken unless that is one.
+    pub(crate) async fn shared_number(&self) -> Result<usize, Stop> {
+        Ok(self.secrets.number(&self.shared_secret().await?))
+    }
+
     async fn held(&self, destination: &MemoryDestination, label: Label) -> Result<Option<ClientSecret>, Stop> {
         destination.read(label).await.map_err(|error| Stop::NotSetUp(error.to_string()))
     }
@@ -256,6 +299,12 @@ impl<'a> Workplace<'a> {
     pub(crate) fn is_two_phase(&self) -> bool {
         self.rotator.profile().style() == Style::TwoPhase
     }
+}
+
+/// Before which of these calls a death differs from one a call earlier.
+pub(crate) fn deaths(calls: &[Call]) -> impl Iterator<Item = usize> {
+    let changes = calls.iter().enumerate().filter(|(_, call)| call.changes());
+    changes.map(|(at, _)| at + 1).filter(|at| *at < calls.len())
 }
 
 impl Process {

@@ -24,7 +24,7 @@ const NO_PHASES: Skips = (
     &[
         "SO-10", "OLD-1", "OLD-2", "OLD-6", "OLD-8", "TP-1", "TP-2", "TP-3", "TP-4", "TP-5", "TP-7", "TP-8", "TP-9",
         "TP-10", "TP-11", "TP-12", "TP-13", "NEW-5", "ERR-8", "ERR-9", "RETRY-5", "SEQ-1", "CONC-13", "CONC-14",
-        "CRASH-5", "CONC-6", "CONC-8",
+        "CRASH-5", "HOOK-3", "HOOK-8", "CONC-6", "CONC-8",
     ],
 );
 
@@ -50,12 +50,13 @@ const ENGINE: Skips = (
     "whole rotations are run on this vendor as it is by itself",
     &[
         "CRASH-1", "CRASH-2", "CRASH-3", "CRASH-4", "CRASH-6", "CRASH-7", "CRASH-8", "CRASH-9", "CRASH-10", "CRASH-11",
-        "CRASH-12", "CONC-4", "CONC-5",
+        "CRASH-12", "HOOK-1", "HOOK-2", "HOOK-4", "HOOK-5", "HOOK-6", "HOOK-7", "HOOK-9", "HOOK-10", "CONC-4",
+        "CONC-5",
     ],
 );
 
 const ENGINE_IN_TWO_PHASES: Skips =
-    ("whole rotations are run on this vendor as it is by itself", &["CRASH-5", "CONC-6", "CONC-8"]);
+    ("whole rotations are run on this vendor as it is by itself", &["CRASH-5", "HOOK-3", "HOOK-8", "CONC-6", "CONC-8"]);
 
 const ENGINE_IN_ONE_PHASE: Skips = ("whole rotations are run on this vendor as it is by itself", &["CONC-7"]);
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use cutover_core::SecretRotator;
-use cutover_engine::{Destination, Job, Journal, Options};
+use cutover_engine::{Destination, Hook, Job, Journal, Options};
 
 use super::Mutant;
 use super::behind::Behind;
@@ -57,6 +57,10 @@ pub(super) trait Parts: Send + Sync + 'static {
         right
     }
 
+    fn hooks(&self, right: Vec<Arc<dyn Hook>>) -> Vec<Arc<dyn Hook>> {
+        right
+    }
+
     /// What it says of a run.
     fn told(&self, told: Told) -> Told {
         told
@@ -81,12 +85,9 @@ impl<P: Parts> Around<P> {
 
     fn work(&self, work: &Work) -> Work {
         let job = Job::new(work.job.target().clone(), self.0.rotator(Arc::clone(work.job.rotator())));
-        let destinations = self.0.destinations(work.job.destinations().to_vec());
-        Work {
-            journal: self.0.journal(Arc::clone(&work.journal)),
-            clock: Arc::clone(&work.clock),
-            job: destinations.into_iter().fold(job, Job::to),
-        }
+        let job = self.0.destinations(work.job.destinations().to_vec()).into_iter().fold(job, Job::to);
+        let job = self.0.hooks(work.job.hooks().to_vec()).into_iter().fold(job, Job::then);
+        Work { journal: self.0.journal(Arc::clone(&work.journal)), clock: Arc::clone(&work.clock), job }
     }
 }
 

@@ -6,7 +6,7 @@ use cutover_core::{Effect, Pending, Recovery, Verdict, Witness};
 
 use crate::engine::{Said, Told};
 use crate::outcome::hold;
-use crate::workplace::{Call, Of, Process, Seen, Workplace};
+use crate::workplace::{Call, Of, Process, Seen, Workplace, deaths};
 use crate::{Case, Disturbance, Need, Profiles, Rule, Stop};
 
 /// What can become of a request for a secret.
@@ -122,7 +122,7 @@ pub(crate) const RULES: &[Rule] = &[
 
 async fn crash_1(case: &Case<'_>) -> Result<(), Stop> {
     let place = Workplace::new(case).await?;
-    rotated(&place.rotate(&place.process()).await)?;
+    place.straight().await?;
     let new = place.shared_secret().await?;
     hold!(new != place.old, "the readers have the old secret still");
     hold!(case.accepts(&place.target, &new).await?, "the readers have a new secret, and it does not work");
@@ -134,19 +134,15 @@ async fn crash_1(case: &Case<'_>) -> Result<(), Stop> {
 async fn crash_2(case: &Case<'_>) -> Result<(), Stop> {
     let mut place = Workplace::new(case).await?;
     for fate in FATES {
-        let mark = case.mark();
         if !case.subject().disturb(fate) {
             continue;
         }
         case.step(format_args!("the next issue {fate}"));
         place = ends_well(place, &format!("a request for a secret that {fate}"), |_| {}).await?;
-        case.rewind(mark);
     }
     for call in ["issue", "inspect", "verify", "complete"] {
-        let mark = case.mark();
         case.step(format_args!("the answer to the next {call} is lost"));
         place = ends_well(place, &format!("a lost answer to {call}"), |process| process.watch.lose(call)).await?;
-        case.rewind(mark);
     }
     Ok(())
 }
@@ -180,39 +176,15 @@ async fn crash_3(case: &Case<'_>) -> Result<(), Stop> {
     let calls = place.straight().await?;
     place = place.again().await?;
     for at in deaths(&calls) {
-        let mark = case.mark();
-        let process = place.process();
-        process.watch.stop_at(at);
-        if let Some(told) = place.dies(&process).await {
-            left_behind(&told)?;
-        } else {
-            let after = format!("dying before {}", process.watch.stopped_before());
-            case.step(format_args!("the process dies before {}", process.watch.stopped_before()));
+        if let Some(after) = place.dies_at(at).await? {
             place.settle().await.map_err(|stop| stop.after(&after))?;
             place.readers_are_well().await.map_err(|stop| stop.after(&after))?;
             place.nothing_is_left().await.map_err(|stop| stop.after(&after))?;
         }
         place = place.again().await?;
-        case.rewind(mark);
     }
     // What the last one has left must not be in the way of another.
     place.straight().await.map(drop)
-}
-
-/// Before which calls a death differs from one a call earlier.
-fn deaths(calls: &[Call]) -> impl Iterator<Item = usize> {
-    calls
-        .iter()
-        .enumerate()
-        .filter(|(_, call)| call.changes())
-        .map(|(at, _)| at + 1)
-        .filter(move |at| *at < calls.len())
-}
-
-/// A rotation that does not come to where it should die was kept from it by what an earlier one has left.
-fn left_behind(told: &Told) -> Result<(), Stop> {
-    hold!(told.said == Said::Rotated, "after an earlier death, another rotation says: {}", told.words);
-    Ok(())
 }
 
 async fn crash_4(case: &Case<'_>) -> Result<(), Stop> {
@@ -220,7 +192,6 @@ async fn crash_4(case: &Case<'_>) -> Result<(), Stop> {
     let calls = place.straight().await?;
     place = place.again().await?;
     for (at, done, after) in failures(&calls) {
-        let mark = case.mark();
         let process = place.process();
         process.watch.fail_destination(at, done);
         case.step(&after);
@@ -234,7 +205,6 @@ async fn crash_4(case: &Case<'_>) -> Result<(), Stop> {
         place.settle().await.map_err(|stop| stop.after(&after))?;
         place.readers_are_well().await.map_err(|stop| stop.after(&after))?;
         place = place.again().await?;
-        case.rewind(mark);
     }
     Ok(())
 }
@@ -256,7 +226,6 @@ async fn crash_5(case: &Case<'_>) -> Result<(), Stop> {
     never_cut_early(&place.seen())?;
     place = place.again().await?;
     for (at, done, after) in failures(&calls) {
-        let mark = case.mark();
         case.step(&after);
         let process = place.process();
         process.watch.fail_destination(at, done);
@@ -264,7 +233,6 @@ async fn crash_5(case: &Case<'_>) -> Result<(), Stop> {
         place.settle().await?;
         never_cut_early(&place.seen()).map_err(|stop| stop.after(&after))?;
         place = place.again().await?;
-        case.rewind(mark);
     }
     Ok(())
 }
@@ -284,7 +252,7 @@ fn never_cut_early(seen: &[Seen]) -> Result<(), Stop> {
 
 async fn crash_6(case: &Case<'_>) -> Result<(), Stop> {
     let place = Workplace::new(case).await?;
-    rotated(&place.rotate(&place.process()).await)?;
+    place.straight().await?;
     let seen = place.seen();
     for pair in seen.windows(2) {
         let [Seen::Answered(None), next] = pair else { continue };
@@ -374,27 +342,13 @@ fn never_blind(case: &Case<'_>, seen: &[Seen], fate: &str, arrived: bool) -> Res
 }
 
 async fn crash_9(case: &Case<'_>) -> Result<(), Stop> {
-    for (of, operation) in [
-        (Of::Destination(0), "preflight"),
-        (Of::Destination(1), "preflight"),
-        (Of::Journal, "preflight"),
-        (Of::Adapter, "inspect"),
+    for (of, operation, what) in [
+        (Of::Destination(0), "preflight", "a destination that cannot be written to"),
+        (Of::Destination(1), "preflight", "another destination that cannot be written to"),
+        (Of::Journal, "preflight", "a journal that cannot be written to"),
+        (Of::Adapter, "inspect", "a vendor that cannot be looked at"),
     ] {
-        let place = Workplace::new(case).await?;
-        let process = place.process();
-        process.watch.refuse(of, operation);
-        let what = match of {
-            Of::Journal => "a journal that cannot be written to",
-            Of::Adapter => "a vendor that cannot be looked at",
-            Of::Destination(_) => "a destination that cannot be written to",
-        };
-        case.step(what);
-        let told = place.rotate(&process).await;
-        let asked = place.seen().iter().any(|entry| matches!(entry, Seen::Asked { .. }));
-        hold!(!asked, "with {what}, the vendor was asked for a secret");
-        let said = matches!(told.said, Said::NothingChanged | Said::Failed);
-        hold!(said, "with {what}, it is said: {}", told.words);
-        hold!(case.accepts(&place.target, &place.old).await?, "with {what}, the old secret was ended");
+        Workplace::new(case).await?.does_not_begin(of, operation, what).await?;
     }
     Ok(())
 }
@@ -440,20 +394,15 @@ async fn crash_11(case: &Case<'_>) -> Result<(), Stop> {
     let calls = place.straight().await?;
     place = place.again().await?;
     for at in deaths(&calls) {
-        let mark = case.mark();
-        let process = place.process();
-        process.watch.stop_at(at);
-        if let Some(told) = place.dies(&process).await {
-            left_behind(&told)?;
-        } else if place.is_open().await? {
-            let after = format!("dying before {}", process.watch.stopped_before());
-            case.step(format_args!("the process dies before {}", process.watch.stopped_before()));
+        let died = place.dies_at(at).await?;
+        if let Some(after) = died
+            && place.is_open().await?
+        {
             place.wait().await;
             let told = place.roll_back(&place.process()).await;
             went_back(case, &place, &told).await.map_err(|stop| stop.after(&after))?;
         }
         place = place.again().await?;
-        case.rewind(mark);
     }
     Ok(())
 }
@@ -482,7 +431,7 @@ async fn went_back(case: &Case<'_>, place: &Workplace<'_>, told: &Told) -> Resul
 
 async fn crash_12(case: &Case<'_>) -> Result<(), Stop> {
     let place = Workplace::new(case).await?;
-    rotated(&place.rotate(&place.process()).await)?;
+    place.straight().await?;
     let seen = place.seen();
     for (at, entry) in seen.iter().enumerate() {
         let Seen::Promoted { destination, secret } = entry else { continue };
@@ -493,10 +442,5 @@ async fn crash_12(case: &Case<'_>) -> Result<(), Stop> {
             destination + 1
         );
     }
-    Ok(())
-}
-
-fn rotated(told: &Told) -> Result<(), Stop> {
-    hold!(told.said == Said::Rotated, "nothing was in its way, and it ends so: {}", told.words);
     Ok(())
 }

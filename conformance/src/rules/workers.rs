@@ -61,7 +61,6 @@ async fn conc_4(case: &Case<'_>) -> Result<(), Stop> {
         if !call.changes() {
             continue;
         }
-        let mark = case.mark();
         let (first, second) = (place.process(), place.process());
         first.watch.stop_at(at);
         let meanwhile = async {
@@ -75,7 +74,6 @@ async fn conc_4(case: &Case<'_>) -> Result<(), Stop> {
         hold!(told.said == Said::Rotated, "because another worker came, the first one says: {}", told.words);
         place.readers_are_well().await?;
         place = place.again().await?;
-        case.rewind(mark);
     }
     Ok(())
 }
@@ -91,14 +89,12 @@ async fn conc_5(case: &Case<'_>) -> Result<(), Stop> {
             Of::Adapter => &[],
             _ if !call.changes() => &[],
             Of::Journal => &[true],
-            Of::Destination(_) => &[false, true],
+            Of::Destination(_) | Of::Hook(_) => &[false, true],
         };
         for once_more in meanwhiles {
-            let mark = case.mark();
             let stale = stood_still(case, &place, at, *once_more).await;
             stale.map_err(|stop| stop.after(format_args!("a worker stood still before {call}")))?;
             place = place.again().await?;
-            case.rewind(mark);
         }
     }
     Ok(())

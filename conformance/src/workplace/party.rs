@@ -12,8 +12,8 @@ use cutover_core::{
     RotateError, RotationProfile, SecretRotator, Target, TargetId, Verdict,
 };
 use cutover_engine::{
-    Destination, DestinationError, Event, Journal, JournalError, Label, Lease, MemoryDestination, MemoryJournal,
-    Recorded, Version,
+    Destination, DestinationError, Event, Hook, HookError, Journal, JournalError, Label, Lease, MemoryDestination,
+    MemoryJournal, News, Recorded, Version,
 };
 
 use super::watch::{Of, Seen, Shared};
@@ -31,6 +31,16 @@ impl Secrets {
         }
         known.push(secret.duplicate());
         known.len() - 1
+    }
+
+    /// What the readers of each destination have.
+    async fn of_readers(&self, destinations: &[MemoryDestination]) -> Vec<Option<usize>> {
+        let mut readers = Vec::new();
+        for destination in destinations {
+            let current = destination.read(Label::Current).await.ok().flatten();
+            readers.push(current.map(|secret| self.number(&secret)));
+        }
+        readers
     }
 
     pub(super) fn all(&self) -> Vec<ClientSecret> {
@@ -191,12 +201,7 @@ impl SecretRotator for WatchedRotator {
 
     async fn complete(&self, target: &Target, kept: &Kept) -> Result<(), RotateError> {
         self.begin("complete", target).await?;
-        let mut readers = Vec::new();
-        for destination in &self.destinations {
-            let current = destination.read(Label::Current).await.ok().flatten();
-            readers.push(current.map(|secret| self.secrets.number(&secret)));
-        }
-        self.watch.note(Seen::Completing { readers });
+        self.watch.note(Seen::Completing { readers: self.secrets.of_readers(&self.destinations).await });
         self.delivered("complete", target, self.inner.complete(target, kept).await)
     }
 
@@ -289,6 +294,43 @@ impl Destination for WatchedDestination {
     }
 }
 
+/// Somebody who is told that readers have another secret.
+pub(super) struct WatchedHook {
+    pub(super) name: String,
+    pub(super) nth: usize,
+    pub(super) watch: Shared,
+    pub(super) secrets: Secrets,
+    pub(super) destinations: Vec<MemoryDestination>,
+}
+
+impl WatchedHook {
+    async fn begin(&self, operation: &'static str) -> Result<(), HookError> {
+        let refused = self.watch.begin(Of::Hook(self.nth), operation).await;
+        if refused { Err(HookError::new(&self.name, "it is out of order")) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Hook for WatchedHook {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn preflight(&self) -> Result<(), HookError> {
+        self.begin("preflight").await
+    }
+
+    async fn run(&self, news: &News) -> Result<(), HookError> {
+        self.begin("run").await?;
+        if self.watch.is_busy() {
+            return Err(HookError::new(&self.name, "it is busy").transient());
+        }
+        let readers = self.secrets.of_readers(&self.destinations).await;
+        self.watch.note(Seen::Ran { hook: self.nth, news: news.clone(), readers });
+        Ok(())
+    }
+}
+
 macro_rules! plain_debug {
     ($($name:ident)+) => {
         $(impl fmt::Debug for $name {
@@ -299,4 +341,4 @@ macro_rules! plain_debug {
     };
 }
 
-plain_debug!(WatchedJournal WatchedRotator WatchedDestination);
+plain_debug!(WatchedJournal WatchedRotator WatchedDestination WatchedHook);

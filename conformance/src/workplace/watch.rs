@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use cutover_core::{Effect, IdempotencyKey, Verdict};
+use cutover_engine::News;
 
 /// A call of an engine to what is around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// Whom it asks: the journal, the adapter, or a destination by its number.
+    /// Whom it asks: the journal, the adapter, or a destination or a hook by its number.
     pub of: Of,
     /// What it asks for.
     pub operation: Operation,
@@ -26,6 +27,7 @@ pub(crate) enum Of {
     Journal,
     Adapter,
     Destination(usize),
+    Hook(usize),
 }
 
 /// The name of a call, as in `issue`.
@@ -50,6 +52,8 @@ pub(crate) enum Seen {
     Promoted { destination: usize, secret: Option<usize> },
     /// The old secret was to be retired while the readers had these.
     Completing { readers: Vec<Option<usize>> },
+    /// A hook ran, was told this, and the readers had these.
+    Ran { hook: usize, news: News, readers: Vec<Option<usize>> },
 }
 
 /// Sees the calls of one process, and stops or fails some.
@@ -60,11 +64,13 @@ pub(crate) struct Watch {
     destination_calls: Mutex<usize>,
     stop: Mutex<Option<Stop>>,
     stopped: Notify,
+    standing: AtomicBool,
     go_on: Notify,
     dead: AtomicBool,
     failing: Mutex<BTreeSet<(usize, bool)>>,
     refuses: Mutex<Option<(Of, Operation)>>,
     loses: Mutex<Option<Operation>>,
+    busy: Mutex<usize>,
     stopped_before: Mutex<Option<Call>>,
 }
 
@@ -108,6 +114,19 @@ impl Watch {
         self.lock(&self.loses).take_if(|lost| *lost == operation).is_some()
     }
 
+    /// Fails so many runs of hooks in passing.
+    pub(crate) fn keep_hooks_busy(&self, times: usize) {
+        *self.lock(&self.busy) = times;
+    }
+
+    /// Whether this run of a hook fails in passing.
+    pub(crate) fn is_busy(&self) -> bool {
+        let mut left = self.lock(&self.busy);
+        let busy = *left > 0;
+        *left = left.saturating_sub(1);
+        busy
+    }
+
     /// Before which call the process stands still, or did.
     pub(crate) fn stopped_before(&self) -> String {
         self.lock(&self.stopped_before).as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string)
@@ -120,7 +139,8 @@ impl Watch {
 
     /// Lets a process go on that stands still.
     pub(crate) fn go_on(&self) {
-        self.go_on.notify_one();
+        self.standing.store(false, Ordering::SeqCst);
+        self.go_on.notify_waiters();
     }
 
     /// Ends the process: no call of it comes back any more.
@@ -144,7 +164,8 @@ impl Watch {
 
     /// A call begins. Returns whether it is refused.
     pub(crate) async fn begin(&self, of: Of, operation: Operation) -> bool {
-        self.live().await;
+        // Whoever gives a call up for taking too long stands still all the same.
+        self.stand().await;
         let call = Call { of, operation };
         let nth = {
             let mut calls = self.lock(&self.calls);
@@ -165,9 +186,9 @@ impl Watch {
         };
         if stops {
             *self.lock(&self.stopped_before) = Some(call.clone());
+            self.standing.store(true, Ordering::SeqCst);
             self.stopped.notify_one();
-            self.go_on.notified().await;
-            self.live().await;
+            self.stand().await;
         }
         self.note(Seen::Began(call));
         *self.lock(&self.refuses) == Some((of, operation))
@@ -186,8 +207,12 @@ impl Watch {
         self.lock(&self.failing).contains(&(nth, true))
     }
 
-    /// What a dead process waits for never comes.
-    async fn live(&self) {
+    /// Waits while the process stands still; what a dead one waits for never comes.
+    async fn stand(&self) {
+        let go_on = self.go_on.notified();
+        if self.standing.load(Ordering::SeqCst) {
+            go_on.await;
+        }
         if self.dead.load(Ordering::SeqCst) {
             pending::<()>().await;
         }
@@ -215,6 +240,7 @@ impl fmt::Display for Call {
             Of::Journal => write!(f, "the journal's {}", self.operation),
             Of::Adapter => write!(f, "{} at the vendor", self.operation),
             Of::Destination(nth) => write!(f, "{} at destination {}", self.operation, nth + 1),
+            Of::Hook(nth) => write!(f, "{} of hook {}", self.operation, nth + 1),
         }
     }
 }

@@ -30,6 +30,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("SEQ", "Generated sequences, held against a reference model"),
     ("CONC", "Several at once"),
     ("CRASH", "Engines that die, and what they leave"),
+    ("HOOK", "What is done once readers have another secret"),
 ];
 
 fn root() -> PathBuf {

@@ -24,6 +24,7 @@ pub(super) fn all() -> Vec<Mutant> {
         wrong::<NeverFinishes>("never records that it has finished", "CRASH-1", STYTCH),
         wrong::<ForgetsUnfinished>("forgets what is unfinished", "CRASH-3", ZITADEL),
         wrong::<NoPreflight>("does not ask whether the journal can be written to", "CRASH-9", ZITADEL),
+        wrong::<NoHookRan>("does not record that a hook ran", "HOOK-5", HOPAE),
         wrong::<NoLease>("knows no lease", "CONC-4", ZITADEL),
     ]
 }
@@ -37,6 +38,7 @@ enum Way {
     NeverFinishes,
     ForgetsUnfinished,
     NoPreflight,
+    NoHookRan,
     NoLease,
 }
 
@@ -55,7 +57,7 @@ macro_rules! parts {
     };
 }
 
-parts!(KeepsInMemory IntentLater NoIntent NeverFinishes ForgetsUnfinished NoPreflight NoLease);
+parts!(KeepsInMemory IntentLater NoIntent NeverFinishes ForgetsUnfinished NoPreflight NoHookRan NoLease);
 
 struct WrongJournal {
     right: Arc<dyn Journal>,
@@ -139,7 +141,7 @@ impl Journal for WrongJournal {
     ) -> Result<(), JournalError> {
         let lease = self.held(lease, at).await?;
         match (self.way, event) {
-            (Way::NeverFinishes, Event::Finished) => Ok(()),
+            (Way::NeverFinishes, Event::Finished) | (Way::NoHookRan, Event::HookRan { .. }) => Ok(()),
             _ => self.right.note(&lease, target, attempt, event, at).await,
         }
     }

@@ -3,6 +3,7 @@
 mod asking;
 mod believing;
 mod delivering;
+mod hooks;
 mod journals;
 mod running;
 mod script;
@@ -16,8 +17,8 @@ use super::wrong_engine::mutant;
 
 /// Every wrong engine.
 pub(super) fn all() -> Vec<Mutant> {
-    let parts = [asking::all(), delivering::all(), believing::all(), running::all(), telling::all()].concat();
-    let mut all = [journals::all(), parts].concat();
+    let parts = [asking::all(), delivering::all(), believing::all(), running::all(), telling::all(), hooks::all()];
+    let mut all = [journals::all(), parts.concat()].concat();
     all.push(mutant("knows no journal", "CRASH-3", STYTCH, || Arc::new(script::Script)));
     all
 }
