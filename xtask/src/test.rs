@@ -60,6 +60,9 @@ pub(crate) fn test(args: &[String], unserved: Unserved) -> Done {
         let mut command = cargo_command("test");
         if packages.is_empty() {
             command.arg("--workspace");
+        } else if !own.iter().any(|arg| arg.contains("-features") || arg.starts_with("-F")) {
+            // By itself a package has fewer features than in the workspace, and fewer tests.
+            command.arg("--all-features");
         }
         // One failure does not hide the next.
         command.arg("--no-fail-fast").args(own).arg("--").args(harness).arg("--include-ignored").args(more);
@@ -105,7 +108,10 @@ fn listed(mut command: Command) -> Done<Vec<String>> {
 fn tell_skipped(missing: &[Missing], tests: &[String]) -> u64 {
     let count = |wanted: &dyn Fn(&&String) -> bool| tests.iter().filter(wanted).count() as u64;
     for missing in missing {
-        say(&format!("{} tests not run: {missing}", count(&|test| test.contains(missing.service.mark()))));
+        match count(&|test| test.contains(missing.service.mark())) {
+            0 => {}
+            left_out => say(&format!("{left_out} tests not run: {missing}")),
+        }
     }
     count(&|test| missing.iter().any(|missing| test.contains(missing.service.mark())))
 }
@@ -142,6 +148,14 @@ mod tests {
         count.add("test result: FAILED. 2 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out");
         count.add("test tests::a_result ... ok");
         assert_eq!(count, Count { passed: 18, failed: 1, ignored: 3 });
+    }
+
+    #[test]
+    fn a_test_that_wants_two_servers_is_left_out_once() {
+        let tests = ["a::with_aws::b", "c", "with_aws_with_vault::d"].map(str::to_owned);
+        let missing = [Service::Aws, Service::Vault].map(|service| Missing { service, why: "no network".to_owned() });
+        assert_eq!(tell_skipped(&missing, &tests), 2);
+        assert_eq!(tell_skipped(&missing[1..], &tests), 1);
     }
 
     #[test]

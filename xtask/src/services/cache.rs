@@ -56,3 +56,26 @@ pub(super) fn forget_dead(folder: &Path, mark: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_half_made_is_removed_and_made_anew() {
+        let caches = std::env::temp_dir().join(format!("cutover-caches-{}", std::process::id()));
+        let mut killed = Command::new("true").spawn().expect("run");
+        let half = caches.join(format!("vault-1{MAKING}{}", killed.id()));
+        killed.wait().expect("it ends by itself");
+        std::fs::create_dir_all(&half).expect("a folder of our own");
+        let write = |folder: &Path| std::fs::write(folder.join("vault"), "whole").map_err(|error| error.to_string());
+        let broken = |folder: &Path| write(folder).and(Err("it broke off".to_owned()));
+        let wanted = caches.join("vault-1");
+        assert_eq!(made(&wanted, broken), Err("it broke off".to_owned()));
+        assert!(!wanted.exists() && !half.exists());
+        made(&wanted, write).expect("writable");
+        made(&wanted, broken).expect("it is there");
+        assert_eq!(std::fs::read_dir(&caches).expect("readable").count(), 1);
+        std::fs::remove_dir_all(&caches).expect("ours");
+    }
+}

@@ -69,7 +69,7 @@ struct Started {
 pub(crate) struct Missing {
     pub(crate) service: Service,
     /// The reason, and what would help.
-    why: String,
+    pub(crate) why: String,
 }
 
 impl fmt::Display for Missing {

@@ -122,7 +122,7 @@ fn drain(lines: std::sync::mpsc::Receiver<String>, file: Option<File>) {
 
 /// Runs a command to its end; its output is part of the error when it fails.
 pub(super) fn run(command: &mut Command) -> Done<String> {
-    let shown = command.get_program().to_string_lossy().into_owned();
+    let shown = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| match error.kind() {
         ErrorKind::NotFound => format!("there is no {shown}"),
         _ => format!("{shown} did not start: {error}"),
@@ -160,6 +160,15 @@ mod tests {
         assert!(alive(), "{line}");
         drop(running);
         assert!(!alive(), "it outlived its owner");
+    }
+
+    #[test]
+    fn a_servers_data_goes_with_it() {
+        let folder = std::env::temp_dir().join(format!("cutover-server-{}", std::process::id()));
+        std::fs::create_dir(&folder).expect("a folder of our own");
+        let server = Server { folder: Some(folder.clone()), ..server("echo up; exec sleep 1000", "up") };
+        drop(server.start().expect("it says that it is up"));
+        assert!(!folder.exists());
     }
 
     #[test]
