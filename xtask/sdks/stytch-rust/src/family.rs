@@ -49,6 +49,46 @@ pub fn connect(emulator: &Emulator, secret: Option<&str>) -> Client {
     Client::new_with_base_url(project, secret, base_url, Vertical::Consumer).expect("a client")
 }
 
+/// The calls that differ in the modules of their requests and in the name of the client in their answers alone.
+macro_rules! same_calls {
+    ($clients:ident, $secrets:ident, $client:ident) => {
+        async fn get(&self, id: &str) -> stytch::Result<Shown> {
+            let request = $clients::GetRequest { client_id: id.to_owned() };
+            Ok(self.0.clients.get(request).await?.$client.into())
+        }
+
+        async fn update(&self, id: &str, name: &str, description: &str) -> stytch::Result<Shown> {
+            let request = $clients::UpdateRequest {
+                client_id: id.to_owned(),
+                client_name: Some(name.to_owned()),
+                client_description: Some(description.to_owned()),
+                ..Default::default()
+            };
+            Ok(self.0.clients.update(request).await?.$client.into())
+        }
+
+        async fn delete(&self, id: &str) -> stytch::Result<String> {
+            let request = $clients::DeleteRequest { client_id: id.to_owned() };
+            Ok(self.0.clients.delete(request).await?.client_id)
+        }
+
+        async fn start_debug(&self, id: &str) -> stytch::Result<String> {
+            let request = $secrets::RotateStartRequest { client_id: id.to_owned() };
+            Ok(format!("{:?}", self.0.clients.secrets.rotate_start(request).await?))
+        }
+
+        async fn cancel(&self, id: &str) -> stytch::Result<Shown> {
+            let request = $secrets::RotateCancelRequest { client_id: id.to_owned() };
+            Ok(self.0.clients.secrets.rotate_cancel(request).await?.$client.into())
+        }
+
+        async fn commit(&self, id: &str) -> stytch::Result<Shown> {
+            let request = $secrets::RotateRequest { client_id: id.to_owned() };
+            Ok(self.0.clients.secrets.rotate(request).await?.$client.into())
+        }
+    };
+}
+
 pub struct M2m(m2m::M2M);
 pub struct ConnectedApp(apps::ConnectedApp);
 
@@ -57,6 +97,8 @@ impl Family for M2m {
     const PREFIX: &str = "m2m_client";
     const UNKNOWN: &str = "m2m-client-test-00000000-0000-4000-8000-000000000000";
     const VERIFIES: bool = true;
+
+    same_calls!(m2m_clients, m2m_secrets, m2m_client);
 
     fn new(client: Client) -> Self {
         Self(m2m::M2M::new(client))
@@ -79,11 +121,6 @@ impl Family for M2m {
         })
     }
 
-    async fn get(&self, id: &str) -> stytch::Result<Shown> {
-        let request = m2m_clients::GetRequest { client_id: id.to_owned() };
-        Ok(self.0.clients.get(request).await?.m2m_client.into())
-    }
-
     async fn found(&self, id: &str) -> stytch::Result<usize> {
         let operand = serde_json::json!({ "filter_name": "client_id", "filter_value": [id] });
         let query = m2m::M2MSearchQuery { operator: m2m::M2MSearchQueryOperator::AND, operands: vec![operand] };
@@ -104,21 +141,6 @@ impl Family for M2m {
         }
     }
 
-    async fn update(&self, id: &str, name: &str, description: &str) -> stytch::Result<Shown> {
-        let request = m2m_clients::UpdateRequest {
-            client_id: id.to_owned(),
-            client_name: Some(name.to_owned()),
-            client_description: Some(description.to_owned()),
-            ..Default::default()
-        };
-        Ok(self.0.clients.update(request).await?.m2m_client.into())
-    }
-
-    async fn delete(&self, id: &str) -> stytch::Result<String> {
-        let request = m2m_clients::DeleteRequest { client_id: id.to_owned() };
-        Ok(self.0.clients.delete(request).await?.client_id)
-    }
-
     async fn start(&self, id: &str) -> stytch::Result<Shown> {
         let request = m2m_secrets::RotateStartRequest { client_id: id.to_owned() };
         let client = self.0.clients.secrets.rotate_start(request).await?.m2m_client;
@@ -130,21 +152,6 @@ impl Family for M2m {
             next_last_four: client.next_client_secret_last_four,
             secret: Some(client.next_client_secret),
         })
-    }
-
-    async fn start_debug(&self, id: &str) -> stytch::Result<String> {
-        let request = m2m_secrets::RotateStartRequest { client_id: id.to_owned() };
-        Ok(format!("{:?}", self.0.clients.secrets.rotate_start(request).await?))
-    }
-
-    async fn cancel(&self, id: &str) -> stytch::Result<Shown> {
-        let request = m2m_secrets::RotateCancelRequest { client_id: id.to_owned() };
-        Ok(self.0.clients.secrets.rotate_cancel(request).await?.m2m_client.into())
-    }
-
-    async fn commit(&self, id: &str) -> stytch::Result<Shown> {
-        let request = m2m_secrets::RotateRequest { client_id: id.to_owned() };
-        Ok(self.0.clients.secrets.rotate(request).await?.m2m_client.into())
     }
 
     async fn accepts(&self, _: &Emulator, id: &str, secret: &str) -> Result<bool, Ended> {
@@ -185,6 +192,8 @@ impl Family for ConnectedApp {
     const UNKNOWN: &str = "connected-app-test-00000000-0000-4000-8000-000000000000";
     const VERIFIES: bool = false;
 
+    same_calls!(app_clients, app_secrets, connected_app);
+
     fn new(client: Client) -> Self {
         Self(apps::ConnectedApp::new(client))
     }
@@ -207,11 +216,6 @@ impl Family for ConnectedApp {
         })
     }
 
-    async fn get(&self, id: &str) -> stytch::Result<Shown> {
-        let request = app_clients::GetRequest { client_id: id.to_owned() };
-        Ok(self.0.clients.get(request).await?.connected_app.into())
-    }
-
     async fn found(&self, id: &str) -> stytch::Result<usize> {
         Ok(self.all().await?.0.iter().filter(|found| *found == id).count())
     }
@@ -229,21 +233,6 @@ impl Family for ConnectedApp {
         }
     }
 
-    async fn update(&self, id: &str, name: &str, description: &str) -> stytch::Result<Shown> {
-        let request = app_clients::UpdateRequest {
-            client_id: id.to_owned(),
-            client_name: Some(name.to_owned()),
-            client_description: Some(description.to_owned()),
-            ..Default::default()
-        };
-        Ok(self.0.clients.update(request).await?.connected_app.into())
-    }
-
-    async fn delete(&self, id: &str) -> stytch::Result<String> {
-        let request = app_clients::DeleteRequest { client_id: id.to_owned() };
-        Ok(self.0.clients.delete(request).await?.client_id)
-    }
-
     async fn start(&self, id: &str) -> stytch::Result<Shown> {
         let request = app_secrets::RotateStartRequest { client_id: id.to_owned() };
         let app = self.0.clients.secrets.rotate_start(request).await?.connected_app;
@@ -255,21 +244,6 @@ impl Family for ConnectedApp {
             next_last_four: app.next_client_secret_last_four,
             secret: Some(app.next_client_secret),
         })
-    }
-
-    async fn start_debug(&self, id: &str) -> stytch::Result<String> {
-        let request = app_secrets::RotateStartRequest { client_id: id.to_owned() };
-        Ok(format!("{:?}", self.0.clients.secrets.rotate_start(request).await?))
-    }
-
-    async fn cancel(&self, id: &str) -> stytch::Result<Shown> {
-        let request = app_secrets::RotateCancelRequest { client_id: id.to_owned() };
-        Ok(self.0.clients.secrets.rotate_cancel(request).await?.connected_app.into())
-    }
-
-    async fn commit(&self, id: &str) -> stytch::Result<Shown> {
-        let request = app_secrets::RotateRequest { client_id: id.to_owned() };
-        Ok(self.0.clients.secrets.rotate(request).await?.connected_app.into())
     }
 
     async fn accepts(&self, emulator: &Emulator, id: &str, secret: &str) -> Result<bool, Ended> {
