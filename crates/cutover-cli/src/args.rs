@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use cutover::TargetId;
+use cutover::engine::Caution;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 /// How many rotations are under way at the same time unless `--at-once` says otherwise: enough to hide a vendor's
@@ -23,6 +24,15 @@ Exit codes:
 
 New here? `cutover demo` shows everything and needs no account.";
 
+const WORKERS: &str = "\
+Give every worker the same targets, TIME and limits. Over all workers together:
+  --canary          no worker begins another target while one of the first N
+                    is due
+  --max-unfinished  counts what any worker has unfinished or in hand
+  --max-failures    counts what failed here, and what another worker failed at
+                    once the vendor had been asked
+Each worker's own are --at-once and --per-second.";
+
 /// Rotate API client secrets across identity vendors and never lose one.
 #[derive(Debug, Parser)]
 #[command(name = "cutover", version, max_term_width = 80, after_help = EXIT_CODES, disable_help_subcommand = true)]
@@ -34,7 +44,7 @@ pub(crate) struct Args {
 }
 
 /// What every command takes.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Global {
     /// Configuration; else $CUTOVER_CONFIG, else cutover.toml
     #[arg(long, global = true, value_name = "FILE", env = "CUTOVER_CONFIG", hide_env = true)]
@@ -75,7 +85,7 @@ pub(crate) enum Command {
     Rotate(Rotate),
     /// Rotate what is due beside other workers on one PostgreSQL journal
     Work(Work),
-    /// Seal everything anew under the key that comes first in the configuration
+    /// Seal everything anew under the first key in the configuration
     Rekey,
     /// Go on with rotations that have not ended
     Resume(Resume),
@@ -104,8 +114,11 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Chosen {
     /// Targets by name; all unless given
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", conflicts_with = "all")]
     pub(crate) targets: Vec<TargetId>,
+    /// Every configured target, as without names
+    #[arg(long)]
+    all: bool,
 }
 
 /// `rotate`.
@@ -124,15 +137,8 @@ pub(crate) struct Rotate {
     /// Cancel somebody else's pending rotation and go on
     #[arg(long)]
     pub(crate) take_over: bool,
-    /// Rotate the first N before any other; go on if all are rotated
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub(crate) canary: Option<usize>,
-    /// Begin no further target once N, or N% of them, were not rotated
-    #[arg(long, value_name = "N", value_parser = failures)]
-    pub(crate) max_failures: Option<Failures>,
-    /// Leave no more than N targets unfinished at the same time
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub(crate) max_unfinished: Option<usize>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
     #[command(flatten)]
     pub(crate) pace: Pace,
 }
@@ -141,6 +147,7 @@ pub(crate) struct Rotate {
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "cutover work --not-since <TIME> [OPTIONS] <TARGET>...\n       \
                             cutover work --not-since <TIME> [OPTIONS] --all")]
+#[command(after_help = WORKERS)]
 pub(crate) struct Work {
     /// Targets by name
     #[arg(value_name = "TARGET", required_unless_present = "all", conflicts_with = "all")]
@@ -157,11 +164,35 @@ pub(crate) struct Work {
     /// Cancel somebody else's pending rotation and go on
     #[arg(long)]
     pub(crate) take_over: bool,
-    /// Begin no further target once N, or N% of them, were not rotated
-    #[arg(long, value_name = "N", value_parser = failures)]
-    pub(crate) max_failures: Option<Failures>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
     #[command(flatten)]
     pub(crate) pace: Pace,
+}
+
+/// When no further target is begun.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Limits {
+    /// Rotate the first N before any other; go on if all are rotated
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    canary: Option<usize>,
+    /// Begin no further target once N, or N% of them, were not rotated
+    #[arg(long, value_name = "N", value_parser = failures)]
+    max_failures: Option<Failures>,
+    /// Leave no more than N targets unfinished at the same time
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    max_unfinished: Option<usize>,
+}
+
+impl Limits {
+    /// What that is of `all` targets.
+    pub(crate) fn of(self, all: usize) -> Caution {
+        Caution {
+            canaries: self.canary.unwrap_or_default(),
+            failures_max: self.max_failures.map(|failures| failures.of(all)),
+            unfinished_max: self.max_unfinished,
+        }
+    }
 }
 
 /// How many targets, or which share of them.
@@ -173,7 +204,7 @@ pub(crate) enum Failures {
 
 impl Failures {
     /// How many that is of `all`: a share is rounded up, so that it is one at least.
-    pub(crate) fn of(self, all: usize) -> usize {
+    fn of(self, all: usize) -> usize {
         match self {
             Self::Count(count) => count,
             Self::Percent(percent) => (all * percent).div_ceil(100).max(1),
@@ -251,6 +282,8 @@ impl Pace {
 
 /// `export`.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "cutover export [OPTIONS] --output <FILE> <TARGET>\n       \
+                            cutover export [OPTIONS] --to-stdout <TARGET>")]
 pub(crate) struct Export {
     /// The target
     pub(crate) target: TargetId,
@@ -270,7 +303,7 @@ pub(crate) struct Status {
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<TargetId>,
     /// How many of the latest rotations to show
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = number)]
     pub(crate) limit: u32,
 }
 
@@ -278,7 +311,7 @@ pub(crate) struct Status {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Emulate {
     /// Control port, on this machine; 0 is any free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// Write DIR/cutover.toml with credentials and secrets for these vendors
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -319,6 +352,14 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err("it has to be a number from 1 on".to_owned()),
         Ok(number) => Ok(number),
     }
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "it has to be a number".to_owned())
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it has to be an address and a port, as in 127.0.0.1:0".to_owned())
 }
 
 #[cfg(test)]

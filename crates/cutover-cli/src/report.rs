@@ -37,9 +37,9 @@ pub(crate) struct Report {
     /// Where the secrets are.
     secret: Option<String>,
     next: Option<String>,
-    /// Whether it was left alone because of others.
+    /// Why it was never begun, where that is because of others or of a request to stop.
     #[serde(skip)]
-    left_alone: bool,
+    left_alone: Option<Halt>,
     /// Whether there is something that `resume` goes on with.
     #[serde(skip)]
     unfinished: bool,
@@ -81,7 +81,7 @@ impl Report {
             message: None,
             secret: None,
             next: None,
-            left_alone: false,
+            left_alone: None,
             unfinished: false,
         }
     }
@@ -95,7 +95,7 @@ impl Report {
         match &outcome.ending {
             Ending::Rotated => report.effect = Effect::Applied,
             Ending::NothingChanged(Failure::NotBegun(why)) => {
-                (report.outcome, report.left_alone) = ("not_begun", true);
+                (report.outcome, report.left_alone) = ("not_begun", Some(*why));
                 report.effect = Effect::NotApplied;
                 report.message = Some(sentence(&match why {
                     Halt::Stopped => format!("it was not begun: {why}"),
@@ -195,9 +195,9 @@ impl Report {
         self.unfinished
     }
 
-    /// Why it was never begun, where that is because of other targets.
-    pub(crate) fn left_alone(&self) -> Option<&str> {
-        self.message.as_deref().filter(|_| self.left_alone)
+    /// Why it was never begun, where that is because of others or of a request to stop.
+    pub(crate) fn left_alone(&self) -> Option<Halt> {
+        self.left_alone
     }
 
     /// What is said beside the outcome, in a few words.

@@ -1,6 +1,6 @@
 //! `cutover rotate`: new secrets for targets.
 
-use cutover::engine::{Caution, Event};
+use cutover::engine::Event;
 use cutover::{Clock as _, SystemClock};
 use jiff::Timestamp;
 
@@ -28,12 +28,7 @@ pub(super) async fn run(context: &Context, args: &Rotate) -> Result<Exit, CliErr
     }
     let jobs = Vendors::new(&config, &context.printer).jobs(&targets).await?;
     let opened = connect::journal::open(&config.journal, &context.printer).await?;
-    let caution = Caution {
-        canaries: args.canary.unwrap_or_default(),
-        failures_max: args.max_failures.map(|failures| failures.of(jobs.len())),
-        unfinished_max: args.max_unfinished,
-    };
-    let work = Work::Rotate { take_over: args.take_over, caution };
+    let work = Work::Rotate { take_over: args.take_over, caution: args.limits.of(jobs.len()) };
     let telling = over(context, &jobs, opened.journal(), work, args.pace).await;
     opened.close().await;
     let rest = args.all.then(|| format!("{} rotate --all --not-since {since:.3}", context.program()));

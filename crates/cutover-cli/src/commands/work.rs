@@ -18,6 +18,7 @@ pub(super) async fn run(_: &Context, _: &Work) -> Result<Exit, CliError> {
 mod shared {
     use std::sync::Arc;
 
+    use cutover::engine::Halt;
     use cutover::stores::{Left, SharedWork};
     use cutover::{Clock as _, SystemClock};
 
@@ -49,12 +50,9 @@ mod shared {
             engine
         });
         let stop = stop.unwrap_or_default();
-        let mut work = work.at_once(args.pace.at_once);
+        let mut work = work.at_once(args.pace.at_once).with_caution(args.limits.of(jobs.len()));
         if args.watch {
             work = work.watching();
-        }
-        if let Some(failures) = args.max_failures {
-            work = work.failures_max(failures.of(jobs.len()));
         }
         interrupt::watch(stop.clone(), printer.clone(), format!("{} work", context.program()));
         let mut elsewhere = 0_usize;
@@ -71,16 +69,16 @@ mod shared {
             .await;
         drop(work);
         opened.close().await;
-        match left? {
-            Left::Failures(count) => printer.warn(format_args!("the line was stopped: {count} were not rotated here")),
-            Left::Nothing | Left::Stopped => {}
-        }
-        if !printer.is_json() && telling.count() == 0 {
+        let halt = match left? {
+            Left::Nothing | Left::Halted(Halt::Stopped) => None,
+            Left::Halted(why) => Some(why),
+        };
+        if !printer.is_json() && telling.count() == 0 && halt.is_none() {
             printer.step("Nothing was left to do here.");
         }
         if 0 < elsewhere {
             printer.note(format_args!("{elsewhere} of {} were rotated before, or by other workers", jobs.len()));
         }
-        Ok(telling.conclude(None))
+        Ok(telling.stopped_by(halt).conclude(None))
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cutover::engine::{EngineError, Job, Outcome};
+use cutover::engine::{EngineError, Halt, Job, Outcome};
 use serde::Serialize;
 
 use super::Work;
@@ -28,6 +28,8 @@ const REASONS: usize = 5;
 struct Document {
     command: &'static str,
     exit_code: u8,
+    /// Why some targets were not begun.
+    line_stopped: Option<String>,
     targets: Vec<Report>,
 }
 
@@ -42,6 +44,7 @@ pub(crate) struct Telling<'a> {
     /// By what was said, how often and of which target first.
     said: BTreeMap<String, (usize, String)>,
     told: Vec<(usize, Report, Part)>,
+    halt: Option<Halt>,
 }
 
 impl<'a> Telling<'a> {
@@ -50,7 +53,7 @@ impl<'a> Telling<'a> {
         let names = || jobs.iter().map(|job| job.target().id().as_str());
         let progress = Arc::new(Progress::new(&context.printer, names()));
         let (said, told) = (BTreeMap::new(), Vec::new());
-        Self { context, jobs, work, progress, width: column(names()), said, told }
+        Self { context, jobs, work, progress, width: column(names()), said, told, halt: None }
     }
 
     /// Who is to be told how each one goes on.
@@ -77,6 +80,11 @@ impl<'a> Telling<'a> {
         self.told.push((nth, report, part));
     }
 
+    /// Why others were not begun, of which nothing was told.
+    pub(crate) fn stopped_by(self, halt: Option<Halt>) -> Self {
+        Self { halt, ..self }
+    }
+
     /// Tells how many came out how, or gives the JSON document; and the exit code. `rest` is the command for those that
     /// have no rotation to go on with.
     pub(crate) fn conclude(mut self, rest: Option<&str>) -> Exit {
@@ -84,29 +92,34 @@ impl<'a> Telling<'a> {
         self.told.sort_by_key(|(nth, ..)| *nth);
         let (context, work) = (self.context, self.work);
         let told: Vec<(Report, Part)> = self.told.into_iter().map(|(_, report, part)| (report, part)).collect();
-        let exit: Exit = told.iter().map(|(_, part)| *part).collect();
+        let halt = self.halt.or_else(|| told.iter().find_map(|(report, _)| report.left_alone()));
+        let line_stopped = halt.map(|why| why.to_string());
+        // Targets that nobody began are not done.
+        let exit: Exit = told.iter().map(|(_, part)| *part).chain(self.halt.map(|_| Part::Failed)).collect();
         let printer = &context.printer;
         if printer.is_json() {
             let targets = told.into_iter().map(|(report, _)| report).collect();
-            printer.document(&Document { command: work.command(), exit_code: exit.code(), targets });
-        } else if told.len() > 1 {
-            let mut left_alone = told.iter().filter_map(|(report, _)| report.left_alone());
-            let (left, why) = (left_alone.clone().count(), left_alone.next());
+            printer.document(&Document { command: work.command(), exit_code: exit.code(), line_stopped, targets });
+            return exit;
+        }
+        if told.len() > 1 {
+            let left = told.iter().filter(|(report, _)| report.left_alone().is_some()).count();
             let count = |wanted| told.iter().filter(|(_, part)| *part == wanted).count();
             let not = format!("not {}", work.done());
             let parts = [
                 (count(Part::Done), work.done()),
                 (count(Part::Failed) - left, not.as_str()),
-                (count(Part::Person), "need a person"),
+                (count(Part::Person), if count(Part::Person) == 1 { "needs a person" } else { "need a person" }),
                 (left, "not begun"),
             ];
             let parts = parts.into_iter().filter(|(count, _)| *count > 0);
             let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
             printer.step(parts.join(", "));
-            if let Some(why) = why {
-                let why = why.strip_prefix("It was not begun: ").unwrap_or(why).trim_end_matches('.');
-                printer.warn(format_args!("the line was stopped: {why}"));
-            }
+        }
+        if let Some(why) = line_stopped {
+            printer.warn(format_args!("the line was stopped: {why}"));
+        }
+        if told.len() > 1 {
             recap(context, &told, rest);
         }
         exit

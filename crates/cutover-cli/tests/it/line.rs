@@ -22,6 +22,7 @@ async fn after_so_many_failures_no_further_target_is_begun() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let words: Vec<_> = outcomes(&ran).into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(words, ["nothing_changed", "not_begun", "not_begun"]);
+    assert_eq!(ran.document()["line_stopped"], "another target was not rotated");
     let left = ran.target("stytch-m2m");
     assert_eq!((&left["effect"], &left["attempt"]), (&"not_applied".into(), &serde_json::Value::Null), "{left}");
     let target = vendors.target("stytch-m2m");

@@ -82,6 +82,30 @@ async fn a_worker_goes_on_with_what_was_left_and_says_what_failed() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: cargo xtask test starts one"]
+async fn a_worker_that_stops_the_line_says_why_and_does_not_end_well() {
+    let vendors = vendors(0, &["stytch.m2m.start#*=429:3600", "stytch.connected_app.rotate#*=429:3600"]).await;
+    let work = ["work", "stytch-m2m", "zitadel-api", "--not-since", "1h", "--canary", "1"];
+    let stopped = ran(&vendors, &[&work[..], &["--json"]].concat()).await;
+    let why = "a target that was to be rotated first was not rotated";
+    assert_eq!((stopped.code, &stopped.document()["line_stopped"]), (Some(1), &why.into()), "{stopped:?}");
+    assert_eq!(stopped.target("stytch-m2m")["outcome"], "nothing_changed");
+    assert_eq!(stopped.document()["targets"].as_array().map(Vec::len), Some(1), "of the other one nothing is said");
+    let text = ran(&vendors, &work).await;
+    assert!(text.stderr.contains(&format!("warning: the line was stopped: {why}")), "{text:?}");
+
+    // Another worker has left one unfinished, of which these know nothing.
+    let held = ran(&vendors, &["rotate", "stytch-connected-app", "--json"]).await;
+    assert_eq!(held.target("stytch-connected-app")["outcome"], "held", "{held:?}");
+    let work = ["work", "zitadel-api", "zitadel-oidc", "--not-since", "1h", "--json", "--max-unfinished"];
+    let stopped = ran(&vendors, &[&work[..], &["1"]].concat()).await;
+    let why = "another target stands still half-rotated";
+    assert_eq!((stopped.code, &stopped.document()["line_stopped"]), (Some(1), &why.into()), "{stopped:?}");
+    let done = ran(&vendors, &[&work[..], &["2"]].concat()).await;
+    assert_eq!((done.code, outcomes(&done)), (Some(0), 2), "{done:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: cargo xtask test starts one"]
 async fn a_shared_journal_never_gets_a_second_key() {
     let vendors = vendors(0, &[]).await;
     assert_eq!(ran(&vendors, &["rotate", "stytch-m2m"]).await.code, Some(0));

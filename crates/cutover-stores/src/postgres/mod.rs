@@ -9,6 +9,7 @@ mod rekey;
 mod replies;
 mod schema;
 mod server;
+mod standing;
 mod work;
 mod workers;
 

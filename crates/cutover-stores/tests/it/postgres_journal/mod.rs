@@ -3,3 +3,4 @@
 mod cluster;
 mod proxy;
 mod with_postgres;
+mod with_postgres_work;

@@ -19,7 +19,7 @@ use crate::journal_contract::{BODY, TTL, at, begin, reply, started, target};
 
 const KEY: [u8; 32] = *b"an-unsafe-key-that-is-for-tests!";
 /// Long enough that no test waits for it, short enough to be told from a hang.
-const LONG: Duration = Duration::from_secs(600);
+pub(super) const LONG: Duration = Duration::from_secs(600);
 /// How often a condition is looked at before it counts as never true.
 const LOOKS: usize = 20_000;
 
@@ -32,11 +32,11 @@ fn keys() -> SealingKeys {
 }
 
 /// A schema that nobody else has.
-fn schema() -> String {
+pub(super) fn schema() -> String {
     format!("t_{}", Uuid::new_v4().simple())
 }
 
-fn options(schema: &str) -> PostgresOptions {
+pub(super) fn options(schema: &str) -> PostgresOptions {
     PostgresOptions { schema: schema.to_owned(), ..PostgresOptions::default() }
 }
 
@@ -44,7 +44,7 @@ async fn open_at(url: &str, options: PostgresOptions) -> PostgresJournal {
     PostgresJournal::open(&ClientSecret::new(url), keys(), options).await.expect("a journal")
 }
 
-async fn open(options: PostgresOptions) -> PostgresJournal {
+pub(super) async fn open(options: PostgresOptions) -> PostgresJournal {
     open_at(&server(), options).await
 }
 
