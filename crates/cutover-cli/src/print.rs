@@ -183,13 +183,17 @@ impl Printer {
         self.labelled(Paint::Bad, "error", &text);
     }
 
+    /// Why the command line makes no sense.
+    pub(crate) fn usage(&self, error: &clap::Error) {
+        let text = error.render();
+        let text = if self.error_colours { text.ansi().to_string() } else { text.to_string() };
+        self.err(&format!("{}\n", hanging(&text, self.error_width).join("\n")));
+    }
+
     fn labelled(&self, paint: Paint, label: &str, text: &dyn fmt::Display) {
         let label = painted(self.error_colours, paint, &label);
-        let text = text.to_string();
-        let text = format!("{label}: {text}");
-        // Lines that break already are laid out on purpose.
-        let lines = if text.contains('\n') { vec![text] } else { wrapped(&text, self.error_width) };
-        self.err(&format!("{}\n", lines.join("\n  ")));
+        let lines = hanging(&format!("{label}: {text}"), self.error_width);
+        self.err(&format!("{}\n", lines.join("\n")));
     }
 
     fn out(&self, text: &str) {
@@ -261,6 +265,23 @@ pub(crate) fn column<'n>(names: impl IntoIterator<Item = &'n str>) -> usize {
     names.into_iter().map(|name| name.chars().count()).max().unwrap_or_default().min(40)
 }
 
+/// Breaks each line at spaces, and indents what it goes on with as it is indented itself, or by two where it is not.
+fn hanging(text: &str, width: Option<usize>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let words = line.trim_start_matches(' ');
+        let indent = line.len() - words.len();
+        let (first, further) = (" ".repeat(indent), " ".repeat(indent.max(2)));
+        // The width leaves room for an indent of two.
+        let width = width.map(|width| width.saturating_sub(further.len() - 2));
+        let parts = if words.is_empty() { vec![String::new()] } else { wrapped(words, width) };
+        for (nth, part) in parts.into_iter().enumerate() {
+            lines.push(if nth == 0 { format!("{first}{part}") } else { format!("{further}{part}") });
+        }
+    }
+    lines
+}
+
 /// Text on the left of a column of `width` characters.
 pub(crate) fn padded(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(console::measure_text_width(text));
@@ -277,6 +298,17 @@ mod tests {
         assert_eq!(wrapped("a-long-word b", Some(4)), ["a-long-word", "b"]);
         assert_eq!(wrapped("one\ntwo", Some(80)), ["one", "two"]);
         assert_eq!(wrapped("one two three", None), ["one two three"]);
+    }
+
+    #[test]
+    fn an_error_and_its_hint_are_broken_each_under_its_own_indent() {
+        let text = "error: the key is unknown\n  did you mean another one?\nand on";
+        let lines = ["error: the key", "  is unknown", "  did you mean", "  another one?", "and on"];
+        assert_eq!(hanging(text, Some(14)), lines);
+        let text = "error: none\n\n  hint";
+        for width in [None, Some(14)] {
+            assert_eq!(hanging(text, width).join("\n"), text);
+        }
     }
 
     #[test]

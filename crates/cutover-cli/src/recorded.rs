@@ -6,7 +6,24 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::exit::Exit;
 use crate::report::sentence;
+
+/// The document of a command that looks at attempts.
+#[derive(Debug, Serialize)]
+pub(crate) struct Attempts<T> {
+    command: &'static str,
+    exit_code: u8,
+    /// Oldest first.
+    attempts: Vec<T>,
+}
+
+impl<T> Attempts<T> {
+    /// What `command` says of these.
+    pub(crate) fn of(command: &'static str, attempts: Vec<T>) -> Self {
+        Self { command, exit_code: Exit::Done.code(), attempts }
+    }
+}
 
 /// What is said first of every attempt.
 #[derive(Debug, Serialize)]

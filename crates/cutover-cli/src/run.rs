@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, Parser as _};
 use cutover::chain;
 use tokio::runtime::Runtime;
 
-use crate::args::Args;
+use crate::args::{Args, Global};
 use crate::commands;
 use crate::context::Context;
 use crate::error::CliError;
@@ -22,10 +22,14 @@ pub(crate) fn main() -> ExitCode {
         Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") => {
             return unusable(&error);
         }
-        Err(error) => {
-            // Help and version come this way too. A reader that is gone needs neither.
-            let _nobody_reads = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        Err(error) if error.use_stderr() => {
+            Printer::new(&Global::default()).usage(&error);
+            return Exit::Usage.into();
+        }
+        Err(help_or_version) => {
+            // A reader that is gone needs neither.
+            let _nobody_reads = help_or_version.print();
+            return Exit::Done.into();
         }
     };
     let printer = Printer::new(&args.global);

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print::{Paint, padded};
-use crate::recorded::{Head, no_record, reason};
+use crate::recorded::{Attempts, Head, no_record, reason};
 use crate::report::{sentence, verdict_words};
 
 /// The longest event: `issue_refused`, `issue_started`.
@@ -19,14 +19,6 @@ const EVENT_WIDTH: usize = 13;
 /// A time to the second, and what has passed since the attempt began.
 const TIME_WIDTH: usize = 20;
 const PASSED_WIDTH: usize = 12;
-
-#[derive(Debug, Serialize)]
-struct Document {
-    command: &'static str,
-    exit_code: u8,
-    /// Oldest first.
-    attempts: Vec<Told>,
-}
 
 #[derive(Debug, Serialize)]
 struct Told {
@@ -70,7 +62,7 @@ pub(super) async fn run(context: &Context, args: &Status) -> Result<Exit, CliErr
     }
     let attempts: Vec<Told> = recorded.iter().map(Told::of).collect();
     if context.printer.is_json() {
-        context.printer.document(&Document { command: "history", exit_code: Exit::Done.code(), attempts });
+        context.printer.document(&Attempts::of("history", attempts));
     } else if attempts.is_empty() {
         context.printer.line(no_record(&config, &args.targets));
     } else {
@@ -122,7 +114,7 @@ impl Happened {
             return format!("{hook}{told}");
         }
         match (self.request, self.old_secret, self.person_needed) {
-            (Some(request), ..) if self.repeats == Some(true) => format!("request {request}, under the same key"),
+            (Some(request), ..) if self.repeats == Some(true) => format!("request {request}, same key"),
             (Some(request), ..) => format!("request {request}"),
             (_, verdict @ Some(_), _) => format!("old secret {}", verdict_words(verdict)),
             (_, _, Some(true)) => "a person is needed".to_owned(),

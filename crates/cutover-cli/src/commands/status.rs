@@ -13,16 +13,8 @@ use crate::context::Context;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::print::{Paint, column, padded};
-use crate::recorded::{Head, ago, no_record, reason};
+use crate::recorded::{Attempts, Head, ago, no_record, reason};
 use crate::report::{sentence, unsaid, verdict_words, whereabouts};
-
-#[derive(Debug, Serialize)]
-struct Document {
-    command: &'static str,
-    exit_code: u8,
-    /// Oldest first, unfinished ones included.
-    attempts: Vec<Told>,
-}
 
 /// An attempt, as people and programs read it.
 #[derive(Debug, Serialize)]
@@ -65,7 +57,7 @@ pub(super) async fn run(context: &Context, args: &Status) -> Result<Exit, CliErr
         told.push(Told::of(context, recorded, class));
     }
     if context.printer.is_json() {
-        context.printer.document(&Document { command: "status", exit_code: Exit::Done.code(), attempts: told });
+        context.printer.document(&Attempts::of("status", told));
     } else if told.is_empty() {
         context.printer.line(no_record(&config, &args.targets));
     } else {

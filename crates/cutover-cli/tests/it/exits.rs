@@ -24,6 +24,26 @@ async fn a_refused_rotation_fails_and_says_what_happened_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn an_argument_that_makes_no_sense_is_named_with_what_is_expected() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (arguments, expected) in [
+        (&["status", "--limit", "x"][..], "it has to be a number"),
+        (&["emulate", "--listen", "80"], "an address and a port, as in 127.0.0.1:0"),
+        (&["export", "billing"], "--to-stdout <TARGET>"),
+        (&["check", "billing", "--all"], "cannot be used with '--all'"),
+        (&["rotate", "--all", "--not-since", "yesterday"], "a time such as 2026-01-31T12:00Z, or how long ago"),
+        (&["work", "--all"], "--not-since <TIME>"),
+    ] {
+        let ran = run(cutover(folder.path(), arguments)).await;
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains(expected), "{expected} is not in {ran:?}");
+    }
+    // As it is with `rotate` and `resume`.
+    let vendors = Vendors::with(&[]).await;
+    assert_eq!(vendors.run(&["verify", "--all", "--quiet"]).await.code, Some(0));
+}
+
+#[tokio::test]
 async fn some_of_several_failed_is_told_from_all_of_them() {
     let vendors = Vendors::with(&["hopae.rotate#*=429:3600"]).await;
     let ran = vendors.run(&["rotate", "hopae-app", "stytch-m2m", "--json"]).await;

@@ -48,7 +48,7 @@ async fn every_attempt_has_its_events_in_order_and_its_times() {
     assert!(last["message"].as_str().is_some_and(|message| said.iter().any(|said| message.contains(said))), "{held}");
 
     let text = vendors.run(&["history", "hopae-app"]).await;
-    assert!(text.stdout.contains("request 2, under the same key") && text.stdout.contains("+"), "{text:?}");
+    assert!(text.stdout.contains("request 2, same key") && text.stdout.contains("+"), "{text:?}");
     assert!(!text.stdout.contains("stytch"), "{text:?}");
     assert!(!canary::is_in(&text.written()) && !canary::is_in(&ran.written()));
 }
