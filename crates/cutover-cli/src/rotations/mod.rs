@@ -7,8 +7,7 @@ mod unfinished;
 use std::sync::Arc;
 
 use cutover::SystemClock;
-use cutover::engine::{Caution, Ending, Engine, EngineError, Fleet, Job, Journal, Options, Outcome};
-use futures_util::{StreamExt as _, stream};
+use cutover::engine::{Caution, Ending, Engine, EngineError, Fleet, Job, Journal, Next, Options, Outcome, UnderWay};
 
 use crate::args::Pace;
 use crate::context::Context;
@@ -84,21 +83,26 @@ pub(crate) async fn over<'a>(
         fleet.rotate_and_tell(jobs, |nth, result| telling.came_out(nth, result)).await;
         return telling;
     }
-    let engine = &engine;
-    let one = |(nth, job)| async move {
-        let result = if work == Work::RollBack { engine.roll_back(job).await } else { engine.resume(job).await };
-        (nth, result.transpose())
-    };
-    // As they come, so that one that has to wait keeps no other from beginning.
-    let mut done = stream::iter(jobs.iter().enumerate()).map(one).buffer_unordered(pace.at_once);
-    while let Some((nth, result)) = done.next().await {
-        match result {
-            Some(result) => telling.came_out(nth, &result),
-            None => telling.passed_over(nth),
+    let mut under_way = UnderWay::new(&engine, pace.at_once);
+    let mut left = jobs.iter().enumerate().peekable();
+    loop {
+        while under_way.has_room()
+            && let Some((nth, job)) = left.next()
+        {
+            let engine = under_way.engine().clone();
+            under_way.begin(async move {
+                let back = work == Work::RollBack;
+                let result = if back { engine.roll_back(job).await } else { engine.resume(job).await };
+                (nth, result.transpose())
+            });
+        }
+        match under_way.next(left.peek().is_some()).await {
+            Next::Through((nth, Some(result))) => telling.came_out(nth, &result),
+            Next::Through((nth, None)) => telling.passed_over(nth),
+            Next::Room => {}
+            Next::Nothing => return telling,
         }
     }
-    drop(done);
-    telling
 }
 
 /// The engine that does it and tells how it goes on.
