@@ -68,7 +68,7 @@ impl<'p> Story<'p> {
         self.detail(match class {
             "restart" => "restart: it cancels the secret nobody saw and asks for another one",
             "replay" => "replay: the same request under the same key gives the same secret",
-            _ => "supersede: a witness shows that one was made; it asks for another one",
+            _ => "supersede: the vendor shows that one was made; it asks for another one",
         });
     }
 
@@ -95,7 +95,7 @@ impl<'p> Story<'p> {
         self.printer.line("");
         if ok {
             self.printer.line("All five are rotated, nothing was lost, and nothing is left behind.");
-            self.printer.line("Next: `cutover init` for targets of your own, `cutover emulate` for more of these.");
+            self.printer.line("Next: `cutover init` for your own targets, `cutover emulate` for more of these.");
         } else {
             self.printer.line(self.printer.paint(Paint::Bad, "This is not how it has to be: see above."));
         }
