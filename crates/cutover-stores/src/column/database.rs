@@ -1,6 +1,7 @@
 //! What is asked of a database, whichever it is.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_core::ClientSecret;
@@ -9,6 +10,29 @@ use sqlx::{AssertSqlSafe, Encode, Type};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
+
+/// What the connections to a database may be told.
+#[derive(Clone, Debug)]
+pub struct ColumnOptions {
+    /// How long one call may take, waiting for a connection included.
+    pub timeout: Duration,
+    /// How long to wait for somebody else's lock.
+    pub lock_timeout: Duration,
+    /// How many connections to PostgreSQL at most. SQLite has one that writes and four that read.
+    pub connections: u32,
+}
+
+impl Default for ColumnOptions {
+    fn default() -> Self {
+        Self {
+            // Longer than a failover of most servers takes to be noticed, shorter than a person waits without asking.
+            timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(10),
+            // A fleet's rotations share them, and a server has a hundred by default for everybody.
+            connections: 8,
+        }
+    }
+}
 
 /// A database that statements with `$1`, `$2`, … are sent to.
 ///

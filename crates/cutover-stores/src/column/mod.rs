@@ -14,9 +14,10 @@ pub mod read;
 mod sqlite;
 mod store;
 
+pub use database::ColumnOptions;
 pub use destination::{ColumnDestination, Rekeyed};
 pub use place::{Column, InvalidColumn};
-pub use store::{ColumnError, ColumnOptions, ColumnStore};
+pub use store::{ColumnError, ColumnStore};
 
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,8 @@ use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _, TypeInfo as _, ValueRef as _};
 use zeroize::Zeroizing;
 
-use super::database::{Cell, Database, Dialect, Given, Row, Session, bound};
+use super::database::{Cell, ColumnOptions, Database, Dialect, Given, Row, Session, bound};
 use super::failure::Failure;
-use super::store::ColumnOptions;
 use crate::postgres_url;
 
 /// A PostgreSQL server, and one database in it.

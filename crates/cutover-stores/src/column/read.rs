@@ -36,10 +36,11 @@ use subtle::{Choice, ConstantTimeEq as _};
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
+pub use super::database::ColumnOptions;
 use super::destination::ColumnDestination;
 use super::envelope::{Content, Envelope, Kind};
 pub use super::place::{Column, InvalidColumn};
-pub use super::store::{ColumnError, ColumnOptions, ColumnStore};
+pub use super::store::{ColumnError, ColumnStore};
 pub use crate::sealing::{SealingKey, SealingKeys};
 
 /// Reads one target's secret from one column. Clones share what they know.

@@ -9,9 +9,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow, SqliteSyn
 use sqlx::{ConnectOptions as _, Row as _, Sqlite, SqliteConnection, SqlitePool, TypeInfo as _, ValueRef as _};
 use zeroize::Zeroizing;
 
-use super::database::{Cell, Database, Dialect, Given, Row, Session, bound};
+use super::database::{Cell, ColumnOptions, Database, Dialect, Given, Row, Session, bound};
 use super::failure::Failure;
-use super::store::ColumnOptions;
 use crate::sqlite_code::Code;
 
 /// How many may read at the same time.

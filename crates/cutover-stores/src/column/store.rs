@@ -1,40 +1,16 @@
 //! One database, its connections and keys, for all the columns in it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_core::TargetId;
 
-use super::database::{Database, Dialect, Given, Row, Session};
+use super::database::{ColumnOptions, Database, Dialect, Given, Row, Session};
 use super::envelope::{Content, Sealer};
 use super::failure::Failure;
 use super::layout::{self, MAKE_BESIDE_TABLE, MAKE_OWN_TABLE};
 use super::place::{BESIDE_TABLE, OWN_TABLE};
 use crate::sealing::{SealingKey, SealingKeys};
-
-/// What the connections to a database may be told.
-#[derive(Clone, Debug)]
-pub struct ColumnOptions {
-    /// How long one call may take, waiting for a connection included.
-    pub timeout: Duration,
-    /// How long to wait for somebody else's lock.
-    pub lock_timeout: Duration,
-    /// How many connections to PostgreSQL at most. SQLite has one that writes and four that read.
-    pub connections: u32,
-}
-
-impl Default for ColumnOptions {
-    fn default() -> Self {
-        Self {
-            // Longer than a failover of most servers takes to be noticed, shorter than a person waits without asking.
-            timeout: Duration::from_secs(30),
-            lock_timeout: Duration::from_secs(10),
-            // A fleet's rotations share them, and a server has a hundred by default for everybody.
-            connections: 8,
-        }
-    }
-}
 
 /// A database with secrets in its columns. Clones share its connections, and so do all destinations in it.
 #[derive(Clone, Debug)]
