@@ -53,11 +53,11 @@ impl Code {
         let sentence = match (self.primary(), self.0) {
             (BUSY | LOCKED, _) => "another process keeps it locked",
             (READ_ONLY, _) => "it cannot be written to, only read",
-            (FULL, _) => "the disk is full; what it holds is safe, and it goes on once there is room",
+            (FULL, _) => "the disk is full; what the file holds is safe, and work goes on once there is room",
             (IO, code @ (IO_WRITE | IO_SHM_SIZE)) => {
                 return format!(
                     "it cannot be written to, most likely because the disk is full or a quota is used up (SQLite's code \
-                     {code}); what it holds is safe, and it goes on once there is room"
+                     {code}); what the file holds is safe, and work goes on once there is room"
                 );
             }
             (IO, code) => return format!("the disk failed while it was read or written (SQLite's code {code})"),
@@ -86,7 +86,7 @@ mod tests {
     fn a_full_disk_is_told_as_one_however_sqlite_calls_it_and_that_nothing_is_lost() {
         for (code, full) in [(FULL, "the disk is full"), (IO_WRITE, "778"), (IO_SHM_SIZE, "4874")] {
             let said = Code(code).sentence();
-            for words in [full, "disk is full", "what it holds is safe", "once there is room"] {
+            for words in [full, "disk is full", "what the file holds is safe", "once there is room"] {
                 assert!(said.contains(words), "{code}: {said}");
             }
             assert!(Code(code).may_be_full() && !Code(code).passes() && !Code(code).is_damage());
