@@ -110,7 +110,7 @@ fn tell_skipped(missing: &[Missing], tests: &[String]) -> u64 {
     for missing in missing {
         match count(&|test| test.contains(missing.service.mark())) {
             0 => {}
-            left_out => say(&format!("{left_out} tests not run: {missing}")),
+            left_out => say(&format!("{left_out} not run: {missing}")),
         }
     }
     count(&|test| missing.iter().any(|missing| test.contains(missing.service.mark())))
