@@ -34,6 +34,7 @@ struct Checked {
     /// What the vendor says of the secret in use; `null` when no destination holds one, or it was not asked.
     current_secret: Option<Verdict>,
     message: Option<String>,
+    next: Option<String>,
 }
 
 pub(super) async fn run(context: &Context, names: &[TargetId]) -> Result<Exit, CliError> {
@@ -47,7 +48,7 @@ pub(super) async fn run(context: &Context, names: &[TargetId]) -> Result<Exit, C
     }
     let opened = connect::journal::open(&config.journal, &context.printer).await?;
     let journal = opened.journal();
-    let unfinished: BTreeMap<TargetId, String> = open(journal.unfinished(None).await?, context.program());
+    let unfinished = open(journal.unfinished(None).await?);
     let engine = Engine::new(journal.clone(), Arc::new(SystemClock));
     let width = column(targets.iter().map(|target| target.target.id().as_str()));
     let one = |(target, job): (&&crate::config::TargetConfig, Result<Job, String>)| {
@@ -59,6 +60,7 @@ pub(super) async fn run(context: &Context, names: &[TargetId]) -> Result<Exit, C
             ok: false,
             current_secret: None,
             message: None,
+            next: None,
         };
         async move {
             match job {
@@ -68,6 +70,7 @@ pub(super) async fn run(context: &Context, names: &[TargetId]) -> Result<Exit, C
             // Whatever else there is, this comes first.
             if let Some(unfinished) = unfinished {
                 (checked.ok, checked.message) = (false, Some(unfinished.clone()));
+                checked.next = Some(format!("{} resume {}", context.program(), checked.target));
             }
             checked
         }
@@ -85,12 +88,10 @@ pub(super) async fn run(context: &Context, names: &[TargetId]) -> Result<Exit, C
 }
 
 /// What there is to say of each rotation that has not ended.
-fn open(unfinished: Vec<Recorded>, program: &str) -> BTreeMap<TargetId, String> {
+fn open(unfinished: Vec<Recorded>) -> BTreeMap<TargetId, String> {
     let said = |recorded: Recorded| {
-        let id = recorded.target.id().clone();
         let phase = recorded.state().map_or("damaged", |state| state.phase().name());
-        let said = format!("An earlier rotation of it has not ended (it is {phase}): {program} resume {id}");
-        (id, said)
+        (recorded.target.id().clone(), format!("An earlier rotation of it has not ended (it is {phase})."))
     };
     unfinished.into_iter().map(said).collect()
 }
@@ -134,4 +135,5 @@ fn show(context: &Context, checked: &Checked, width: usize) {
     );
     printer.line(line.trim_end());
     checked.message.iter().for_each(|message| printer.prose(2, message));
+    checked.next.iter().for_each(|next| printer.next(next));
 }
