@@ -161,7 +161,8 @@ fn meaning(operation: Operation, code: &str, status: u16) -> Meaning {
             | "OptInRequired"
             | "NotAuthorized",
         ) => lasting(
-            "AWS does not accept the credentials; do key, secret and token belong together, is this machine's clock right?",
+            "AWS does not accept the credentials; do key, secret and token belong together, is this machine's clock \
+             right?",
         ),
         (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "RequestTimeTooSkewed") => {
             lasting("the AWS credentials have expired; get new ones, or correct this machine's clock")

@@ -72,10 +72,10 @@ impl Default for SqliteOptions {
 /// A journal in an SQLite file, with its replies and idempotency keys sealed.
 ///
 /// Every change is in the write-ahead log before its call returns, and events and replies are on the disk; changes that
-/// wait at the same time get there together. What was [noted](Journal::note), and leases, which no worker on this machine
-/// outlives, get there with the next of them, or by themselves when nothing follows. Beside the file stand SQLite's own (`-wal`, `-shm`), a folder `-workers` that shows which
-/// workers live, and a file `-reserve` that sets disk space aside. Several journals, in one process or in several on one
-/// machine, can have the same file open.
+/// wait at the same time get there together. What was [noted](Journal::note), and leases, which no worker on this
+/// machine outlives, get there with the next of them, or by themselves when nothing follows. Beside the file stand
+/// SQLite's own (`-wal`, `-shm`), a folder `-workers` that shows which workers live, and a file `-reserve` that sets
+/// disk space aside. Several journals, in one process or in several on one machine, can have the same file open.
 ///
 /// Dropping a future of a method withdraws a change that has not begun; one that has is committed all the same.
 pub struct SqliteJournal {
