@@ -207,8 +207,9 @@ impl SqliteJournal {
             let (folder, holder) = (self.worker.folder().to_owned(), holder.clone());
             if let Some(dead) = tokio::task::spawn_blocking(move || Dead::prove(&folder, &holder)).await? {
                 self.bury(dead).await?;
-                taken = self.pass(take()).await?;
             }
+            // Without a proof too: somebody else may have buried it since the lease was looked at, and the proof with it.
+            taken = self.pass(take()).await?;
         }
         match taken {
             Taken::Lease(lease) => Ok(lease),

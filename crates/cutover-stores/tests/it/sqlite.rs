@@ -14,6 +14,7 @@ use cutover_engine::contract::journal::{self, Fixture};
 use cutover_engine::{Event, Journal, JournalError, Phase};
 use cutover_stores::{SealingKey, SealingKeys, SqliteJournal, SqliteOptions};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 use crate::journal_contract::{BODY, TTL, at, begin, reply, started, target};
 
@@ -21,6 +22,9 @@ const KEY: [u8; 32] = *b"an-unsafe-key-that-is-for-tests!";
 const SECRET: &str = "cutover-canary-5c1f0e";
 /// Tells the test binary that it is the worker to be killed, and where its journal is.
 const WORKER: &str = "CUTOVER_STORES_TEST_WORKER";
+
+/// How many leases it holds, besides that of its attempt.
+const LEASES: usize = 64;
 
 fn keys() -> SealingKeys {
     SealingKeys::new(SealingKey::from_bytes(&KEY))
@@ -447,6 +451,9 @@ async fn worker_to_be_killed() {
     let Some(path) = std::env::var_os(WORKER) else { return };
     let journal = open(Path::new(&path)).await;
     let (lease, attempt) = begin(&journal, &target("t1"), at(0)).await;
+    for other in 0..LEASES {
+        journal.lease(target(&format!("other-{other}")).id(), at(0), TTL).await.expect("free");
+    }
     journal.keep(&ReplySlot::of(&attempt), &reply(BODY)).await.expect("kept");
     journal.note(&lease, &target("t1"), &attempt, &Event::Staged, at(0)).await.expect("recorded");
     let mut out = std::io::stdout().lock();
@@ -495,6 +502,31 @@ async fn a_killed_worker_leaves_its_reply_and_what_it_noted_and_its_lease_is_fre
         assert_eq!(kept, Some(reply(BODY)));
         let workers = fs::read_dir(folder.path().join("journal.db-workers")).expect("there").count();
         assert_eq!(workers, 2, "this one and the opening lock; the dead one is swept away");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_lease_of_a_killed_worker_is_free_at_once_however_many_ask_together() {
+    for _ in 0..8 {
+        let (_folder, path) = folder();
+        let journal = Arc::new(open(&path).await);
+        let (mut child, _) = start_worker(&path);
+        child.kill().expect("SIGKILL");
+        child.wait().expect("dead");
+        let mut asked = JoinSet::new();
+        for other in 0..LEASES {
+            let journal = Arc::clone(&journal);
+            asked.spawn(async move {
+                // Not all of them in one commit.
+                for _ in 0..other {
+                    tokio::task::yield_now().await;
+                }
+                journal.lease(target(&format!("other-{other}")).id(), at(1), TTL).await
+            });
+        }
+        for lease in asked.join_all().await {
+            assert_eq!(lease.expect("free").fence(), 2);
+        }
     }
 }
 
