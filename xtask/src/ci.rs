@@ -2,7 +2,7 @@
 
 use crate::run::{Done, cargo, cargo_command, run, say};
 use crate::services::{Service, Services};
-use crate::{crash, deps, fuzz, sdks, test};
+use crate::{crash, deps, features, fuzz, sdks, test};
 
 /// Everything that has to hold before a change lands, cheapest first; the vendors' own clients only when asked for.
 pub(crate) fn ci(with_sdks: bool) -> Done {
@@ -15,6 +15,8 @@ pub(crate) fn ci(with_sdks: bool) -> Done {
     Services::start(&Service::ALL).complete()?;
     say("== clippy");
     cargo("clippy", &["--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"], &[])?;
+    say("== features");
+    features::features()?;
     say("== fuzz targets");
     fuzz::check()?;
     say("== docs");

@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod crash;
 mod deps;
+mod features;
 mod fuzz;
 mod logs;
 mod run;
@@ -36,7 +37,7 @@ enum Chore {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
-    /// Everything that has to hold before a change lands: fmt, clippy, docs, deps, test
+    /// Everything that has to hold before a change lands
     Ci {
         /// Also runs the vendors' own clients, which takes package registries
         #[arg(long)]
@@ -44,6 +45,8 @@ enum Chore {
     },
     /// Fails when an arrow between the workspace's crates is reversed
     Deps,
+    /// Lints every crate with each of its features alone, and with none
+    Features,
     /// Checks the rules of `conformance/` against the emulators
     #[command(disable_help_flag = true)]
     Conformance {
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         Chore::Serve { command } => return serve(&command),
         Chore::Ci { sdks } => ci::ci(sdks),
         Chore::Deps => deps::deps(),
+        Chore::Features => features::features(),
         Chore::Conformance { args } => return conformance(&args),
         Chore::Crash { args } => crash::crash(&args),
         Chore::Bench { what } => bench::bench(what),

@@ -62,6 +62,7 @@ impl<'a> Telling<'a> {
     }
 
     /// Of how many was told what came of them.
+    #[cfg(feature = "postgres")]
     pub(crate) fn count(&self) -> usize {
         self.told.len()
     }
@@ -81,6 +82,7 @@ impl<'a> Telling<'a> {
     }
 
     /// Why others were not begun, of which nothing was told.
+    #[cfg(feature = "postgres")]
     pub(crate) fn stopped_by(self, halt: Option<Halt>) -> Self {
         Self { halt, ..self }
     }
