@@ -48,10 +48,10 @@ pub fn all() -> Vec<Rule> {
         red::RULES,
         seq::RULES,
         conc::RULES,
+        workers::RULES,
         turns::RULES,
         crash::RULES,
         hooks::RULES,
-        workers::RULES,
     ]
     .concat()
 }

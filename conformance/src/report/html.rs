@@ -396,7 +396,8 @@ fn mutants(page: &mut Page, view: &View) {
 
 fn mutant(page: &mut Page, kill: &KillView) {
     let (class, word) = if kill.killed_by_name { ("held", "✓ found") } else { ("broken", "✗ not found") };
-    let others: Vec<&str> = kill.killed_by.iter().map(String::as_str).filter(|rule| *rule != kill.named).collect();
+    let others = kill.killed_by.iter().filter(|rule| **rule != kill.named);
+    let others: Vec<String> = others.map(|rule| format!("<span class=\"id\">{}</span>", Text(rule))).collect();
     let also = if others.is_empty() { "–".to_owned() } else { others.join(", ") };
     page.add(format_args!(
         "<tr data-o=\"{class}\"><th scope=\"row\">{}</th><td data-is=\"In\" class=\"id\">{}</td>\
@@ -404,7 +405,7 @@ fn mutant(page: &mut Page, kill: &KillView) {
         Text(&kill.name),
         kill.layer,
         Text(&kill.named),
-        Text(&also)
+        also
     ));
 }
 
