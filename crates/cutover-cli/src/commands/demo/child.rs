@@ -73,13 +73,12 @@ impl Running {
         Ok((self.pid, signal_of(status)))
     }
 
-    /// Waits for the end and gives the outcome of one target.
-    pub(super) async fn outcome_of(self, target: &str) -> Result<String, CliError> {
-        let command = self.command.clone();
+    /// Waits for the end and gives the outcome of each target.
+    pub(super) async fn outcomes(self) -> Result<Vec<(String, String)>, CliError> {
         let document = self.document().await?;
-        let found = document["targets"].as_array().into_iter().flatten().find(|one| one["target"] == target);
-        let outcome = found.and_then(|one| one["outcome"].as_str());
-        outcome.map(str::to_owned).ok_or_else(|| CliError::Demo(format!("`{command}` says nothing of {target}")))
+        let told = document["targets"].as_array().into_iter().flatten();
+        let text = |value: &Value| Some(value.as_str()?.to_owned());
+        Ok(told.filter_map(|one| Some((text(&one["target"])?, text(&one["outcome"])?))).collect())
     }
 
     /// Waits for the end and gives the journal's states.

@@ -174,8 +174,11 @@ impl Stage {
         let held = self.server.emulator().reached(part.vendor(), part.killed.unwrap_or("*"), 1);
         let (pid, signal) = running.kill_once(held).await?;
         let state = self.states().await?;
-        for finished in &CAST[first..at] {
-            story.finished(finished.target, &state.of(finished.target)?);
+        for earlier in &CAST[first..at] {
+            match state.of(earlier.target)?.as_str() {
+                "rotated" => story.finished(earlier.target, "rotated"),
+                phase => story.waits(earlier.target, phase),
+            }
         }
         let journal_state = state.of(part.target)?;
         story.killed(part.target, pid, &journal_state);
@@ -185,8 +188,15 @@ impl Stage {
         let resume = self.program.start(&["resume"])?;
         let resumed_by = resume.pid();
         story.resumes(&resume, part.class);
-        let outcome = resume.outcome_of(part.target).await?;
-        story.finished(part.target, &outcome);
+        let mut outcome = None;
+        for (target, came_to) in resume.outcomes().await? {
+            story.finished(&target, &came_to);
+            if target == part.target {
+                outcome = Some(came_to);
+            }
+        }
+        let said_nothing = || CliError::Demo(format!("`cutover resume` says nothing of {}", part.target));
+        let outcome = outcome.ok_or_else(said_nothing)?;
         let (target, class) = (part.target, part.class);
         Ok(Kill {
             target,

@@ -47,6 +47,13 @@ impl<'p> Story<'p> {
         self.detail(&format!("{}  {outcome}", padded(target, "stytch-connected-app".len())));
     }
 
+    pub(super) fn waits(&self, target: &str, phase: &str) {
+        self.detail(&format!(
+            "{}  {phase}; a last look is still to come",
+            padded(target, "stytch-connected-app".len())
+        ));
+    }
+
     pub(super) fn killed(&self, target: &str, pid: u32, state: &str) {
         let killed = self.printer.paint(Paint::Bad, "SIGKILL");
         let name = padded(target, "stytch-connected-app".len());
