@@ -9,8 +9,8 @@ mod rekey;
 mod replies;
 mod schema;
 mod server;
+mod shared_work;
 mod standing;
-mod work;
 mod workers;
 
 use std::fmt;
@@ -31,7 +31,7 @@ use self::leases::{Now, Taken};
 use self::records::Read;
 use self::schema::{Found, Prepare};
 use self::server::{Limits, Server, Statement, Writes};
-pub use self::work::{Left, SharedWork};
+pub use self::shared_work::{Left, SharedWork};
 use self::workers::{Bury, Worker};
 use crate::commits::Commits;
 use crate::record::{Kept, NewEntry, Which, open_reply};
