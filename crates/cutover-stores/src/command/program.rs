@@ -186,9 +186,14 @@ impl Program {
         if call.output && !heard {
             return Err(RunError::StillOpen);
         }
-        let mut known: Vec<&str> = call.secrets.iter().map(|secret| secret.expose()).collect();
-        known.extend(std::str::from_utf8(&answer));
-        let complaint = if status.success() { None } else { complaint(&complaints, &known) };
+        let complaint = if status.success() {
+            None
+        } else {
+            // As the complaint is read, so that one is found in the other whatever their bytes are.
+            let written = Zeroizing::new(String::from_utf8_lossy(&answer).into_owned());
+            let secrets = call.secrets.iter().map(|secret| secret.expose());
+            complaint(&complaints, &secrets.chain([written.as_str()]).collect::<Vec<_>>())
+        };
         Ok(Ran { status, answer, complaint })
     }
 
@@ -417,6 +422,13 @@ mod tests {
         let call = Call { output: true, ..Call::default() };
         let ran = Program::new(["env"]).expect("a program").passing(["CARGO_PKG_NAME"]).run(call).await.expect("ran");
         assert!(String::from_utf8_lossy(&ran.answer).contains("CARGO_PKG_NAME=cutover-stores"));
+    }
+
+    #[tokio::test]
+    async fn what_it_wrote_is_cut_out_of_its_complaint_though_it_is_no_text() {
+        let script = r"printf 'hunter2\377\n'; printf 'bad key hunter2\377\n' >&2; exit 3";
+        let failed = shell(script).output().await.expect_err("it failed").to_string();
+        assert_eq!(failed, "sh failed (3): bad key [redacted]");
     }
 
     #[tokio::test]
