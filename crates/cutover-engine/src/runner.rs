@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::attempt_run::AttemptRun;
 use crate::pace::Paces;
-use crate::patient::within;
+use crate::patient::{spell, within};
 use crate::shift::Shift;
 use crate::under_way::Slots;
 use crate::{
@@ -266,7 +266,8 @@ impl Engine {
     async fn hooks_could_run(&self, job: &Job) -> Result<(), Failure> {
         for hook in job.hooks() {
             let seen = within(self.clock.as_ref(), hook.time_limit(), &mut hook.preflight()).await;
-            seen.unwrap_or_else(|| Err(HookError::gave_up(hook.as_ref())))?;
+            let late = || format!("its check did not end within {}", spell(hook.time_limit()));
+            seen.unwrap_or_else(|| Err(HookError::new(hook.name(), late()).transient()))?;
         }
         Ok(())
     }
